@@ -1,0 +1,220 @@
+/**
+ * The one registry of error codes. `docs/reference/errors.md` and `bootwright explain CODE` are made from it, so a code
+ * that is not here does not compile, and one that is here is documented. Codes are stable: never rename, never reuse.
+ */
+
+/** Exit classes (design §6). `bug` is only for errors without a code. */
+export const EXIT = {
+  ok: 0,
+  bug: 1,
+  usage: 2,
+  unsupported: 3,
+  host: 4,
+  network: 5,
+  disk: 6,
+  verification: 7,
+  program: 8,
+  guest: 9,
+  different: 10,
+  interrupted: 130,
+} as const;
+
+export type ExitClass = Exclude<keyof typeof EXIT, "ok" | "bug">;
+
+export interface ErrorCodeInfo {
+  readonly exit: ExitClass;
+  /** One line, as a person would say it. */
+  readonly title: string;
+  /** What it means and what to do; Markdown, one or two sentences. */
+  readonly help: string;
+}
+
+export const ERROR_CODES = {
+  USAGE: {
+    exit: "usage",
+    title: "The command line is not valid",
+    help: "Run `bootwright help COMMAND` for its flags and examples.",
+  },
+  NAME_UNKNOWN: { exit: "usage", title: "A name does not exist", help: "The message lists the names that do exist." },
+  CONFIG_NOT_FOUND: {
+    exit: "usage",
+    title: "There is no config here",
+    help: "Run in the directory of `bootwright.config.ts` or `bootwright.yaml`, name one with `--config`, or make one with `bootwright init`.",
+  },
+  CONFIG_INVALID: {
+    exit: "usage",
+    title: "The config has mistakes",
+    help: "Each mistake is shown with its file, line and column. `schemas/bootwright.schema.json` gives completion in editors.",
+  },
+  CONFIG_LOAD_FAILED: {
+    exit: "usage",
+    title: "The config could not be loaded",
+    help: "The TypeScript or YAML itself is broken, or threw while it ran; the cause is shown.",
+  },
+  ENV_MISSING: {
+    exit: "usage",
+    title: "An environment variable that the config asks for is not set",
+    help: "Set it, or give the reference a default: `{env:NAME:-default}`.",
+  },
+  LOCK_INVALID: {
+    exit: "usage",
+    title: "The lock file is damaged",
+    help: "Restore `bootwright.lock` from version control, or delete it and build again.",
+  },
+  LOCK_FROZEN: {
+    exit: "usage",
+    title: "The lock would change",
+    help: "`--frozen` forbids that. Run `bootwright update` and commit `bootwright.lock`.",
+  },
+  PATH_MISSING: {
+    exit: "usage",
+    title: "A file or directory that the config names is not there",
+    help: "Paths are relative to the config file.",
+  },
+  PATH_UNSAFE: {
+    exit: "usage",
+    title: "A path leaves the tree",
+    help: "Paths inside an image are absolute (`/etc/motd`), without `..`.",
+  },
+  TREE_CONFLICT: {
+    exit: "usage",
+    title: "Two parts of a tree claim one path differently",
+    help: "A directory and a file cannot share a path; remove one.",
+  },
+  MODULE_UNKNOWN: { exit: "usage", title: "The kernel has no such module", help: "The message suggests near names." },
+  PACKAGE_UNKNOWN: {
+    exit: "usage",
+    title: "The distribution has no such package",
+    help: "Check the name and the suite; `bootwright update` reads the newest index.",
+  },
+  EXISTS: {
+    exit: "usage",
+    title: "Something is in the way",
+    help: "Bootwright does not overwrite what it did not make.",
+  },
+  UNSUPPORTED: {
+    exit: "unsupported",
+    title: "This combination is not supported",
+    help: "The message says which part, and what is.",
+  },
+  LIMIT_EXCEEDED: {
+    exit: "unsupported",
+    title: "Something does not fit a format's field",
+    help: "Formats have hard limits (4 GiB − 1 in newc and FAT). Nothing was truncated.",
+  },
+  HOST_TOOL_MISSING: {
+    exit: "host",
+    title: "This host lacks a program",
+    help: "`bootwright doctor --fix` installs what is missing on Debian and Ubuntu.",
+  },
+  SANDBOX_UNAVAILABLE: {
+    exit: "host",
+    title: "No sandbox works on this host",
+    help: "Install bubblewrap and allow unprivileged user namespaces; `bootwright doctor` says what is wrong.",
+  },
+  STORE_LOCKED: {
+    exit: "disk",
+    title: "The store is busy",
+    help: "Another process holds the store's index for long. Wait for it to end, then run again.",
+  },
+  NETWORK: {
+    exit: "network",
+    title: "A download failed",
+    help: "It was retried. Check the address and the network; `--offline` uses only what is there.",
+  },
+  HTTP_STATUS: {
+    exit: "network",
+    title: "A server refused a request",
+    help: "The message gives the status and the address.",
+  },
+  OFFLINE: {
+    exit: "network",
+    title: "A byte is missing and `--offline` forbids fetching it",
+    help: "Run once without `--offline`.",
+  },
+  PACKAGE_GONE: {
+    exit: "network",
+    title: "The mirror dropped a pinned package",
+    help: "Run `bootwright update NAME` to pin the version that the mirror has now.",
+  },
+  MIRROR_UNKNOWN: {
+    exit: "usage",
+    title: "No Debian mirror is known",
+    help: "Set `sources.debian.mirror` and `suite` in the config; on Debian and Ubuntu the host's own apt configuration is used.",
+  },
+  DISK_FULL: {
+    exit: "disk",
+    title: "The disk is full",
+    help: "Free space, or run `bootwright store gc --keep 5G`. Finished work is kept.",
+  },
+  ACCESS_DENIED: {
+    exit: "disk",
+    title: "A file cannot be read or written",
+    help: "Check owner and mode of the path in the message.",
+  },
+  IO: {
+    exit: "disk",
+    title: "Reading or writing failed",
+    help: "The message gives the operation, the path and the system's reason.",
+  },
+  BLOB_DAMAGED: {
+    exit: "disk",
+    title: "Stored bytes are damaged or missing",
+    help: "The next build makes them again; `bootwright store verify` checks all.",
+  },
+  DIGEST_MISMATCH: {
+    exit: "verification",
+    title: "Bytes do not have the pinned digest",
+    help: "Nothing was stored. The server changed the file, or something tampered with it; `bootwright update NAME` pins anew after you have checked.",
+  },
+  SIGNATURE_INVALID: {
+    exit: "verification",
+    title: "A signature does not verify",
+    help: "Nothing was used. Check the keyring and the mirror.",
+  },
+  FORMAT_INVALID: {
+    exit: "verification",
+    title: "A file is not what its format says",
+    help: "The message gives the format, the offset and what was expected.",
+  },
+  STORE_DAMAGED: {
+    exit: "verification",
+    title: "The store holds damaged blobs",
+    help: "They were dropped; the next build makes them again.",
+  },
+  PROGRAM_FAILED: {
+    exit: "program",
+    title: "A program failed",
+    help: "The command, its exit code and its last lines are shown.",
+  },
+  GUEST_NOT_READY: {
+    exit: "guest",
+    title: "The machine did not become ready",
+    help: "The last console lines and, where recognised, the cause are shown.",
+  },
+  GUEST_PANIC: {
+    exit: "guest",
+    title: "The guest's kernel panicked",
+    help: "The last console lines and, where recognised, the cause are shown.",
+  },
+  MACHINE_FAILED: {
+    exit: "guest",
+    title: "The virtual machine stopped by itself",
+    help: "The virtual machine monitor's own last lines are shown.",
+  },
+  TEST_FAILED: {
+    exit: "guest",
+    title: "Boot tests failed",
+    help: "For each failure the console, the screen's text and a screenshot are kept; the report names the directory.",
+  },
+  DIFFERENT: {
+    exit: "different",
+    title: "There are differences",
+    help: "Not a failure: the exit code 10 tells scripts.",
+  },
+  INTERRUPTED: { exit: "interrupted", title: "Interrupted", help: "Finished stages are kept; run again to go on." },
+} as const satisfies Record<string, ErrorCodeInfo>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(ERROR_CODES, text);
