@@ -1,0 +1,40 @@
+/**
+ * Random access to bytes that may be a whole disk image: a reader asks for the few ranges it needs. The codecs stay
+ * without a file system; whoever has a file wraps it in this shape.
+ */
+import { formatError } from "./byte-reader.ts";
+
+export interface ByteSource {
+  /** Bytes. */
+  readonly size: number;
+  /** May return fewer bytes only when the range leaves the source. */
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** A source over bytes in memory; reads are views. */
+export const sourceOfBytes = (bytes: Uint8Array): ByteSource => ({
+  size: bytes.length,
+  read: (offset, length) => bytes.subarray(offset, offset + length),
+});
+
+/** Reads exactly `length` bytes. Throws FORMAT_INVALID when the source is shorter, before anything is allocated. */
+export function readExactly(source: ByteSource, range: { offset: number; length: number; format: string }): Uint8Array {
+  const { offset, length, format } = range;
+  if (!(offset >= 0 && length >= 0 && offset + length <= source.size))
+    throw formatError(format, offset, `${length} bytes, but the data ends at ${source.size}`);
+  const bytes = source.read(offset, length);
+  if (bytes.length !== length) throw formatError(format, offset, `${length} bytes, but only ${bytes.length} were read`);
+  return bytes;
+}
+
+/** The range in chunks of at most 1 MiB. */
+export function* readChunks(
+  source: ByteSource,
+  range: { offset: number; length: number; format: string },
+): Generator<Uint8Array> {
+  const end = range.offset + range.length;
+  for (let at = range.offset; at < end; at += CHUNK)
+    yield readExactly(source, { offset: at, length: Math.min(CHUNK, end - at), format: range.format });
+}
+
+const CHUNK = 1024 * 1024;
