@@ -1,0 +1,54 @@
+/** A stage with its inputs resolved → its key (the digest of a Remote Execution API action), and what the key is made of. */
+import { digestOf } from "../base/digest.ts";
+import { canonicalJson, type Json } from "../base/json.ts";
+import type { Artifact } from "../store/artifact.ts";
+import { encodeAction, type InputFile } from "./action.ts";
+import { type AnyStage, isRef } from "./stage.ts";
+
+/** What a key is made of, in words: kept with each decision, so that the next one can say what changed. */
+export interface KeyRecord {
+  readonly key: string;
+  readonly kind: string;
+  readonly version: number;
+  readonly params: Json;
+  /** By the path in the input root. */
+  readonly inputs: Readonly<Record<string, InputRecord>>;
+}
+
+export interface InputRecord {
+  readonly kind: Artifact["kind"];
+  readonly hash: string;
+  /** The stage that made it. */
+  readonly from?: string;
+}
+
+/** The operating system and processor that a command runs on; REAPI's platform lexicon names. */
+const PLATFORM = { ISA: process.arch === "arm64" ? "arm-a64" : "x86-64", OSFamily: "linux" };
+
+export function stageKey(stage: AnyStage, resolve: (stage: AnyStage, output: string) => Artifact): KeyRecord {
+  const inputs: Record<string, InputRecord> = {};
+  const files: InputFile[] = [];
+  const add = (name: string, artifact: Artifact, from?: string) => {
+    const path = `inputs/${name}${artifact.kind === "tree" ? ".tree" : ""}`;
+    inputs[name] = { kind: artifact.kind, hash: artifact.hash, ...(from === undefined ? {} : { from }) };
+    files.push({ path, digest: { hash: artifact.hash, size: artifact.size } });
+  };
+  for (const [name, value] of Object.entries(stage.inputs)) {
+    if (value === undefined) continue;
+    const list = Array.isArray(value);
+    for (const [i, input] of (list ? value : [value]).entries()) {
+      const label = list ? `${name}/${String(i).padStart(4, "0")}` : name;
+      if (isRef(input)) add(label, resolve(input.stage, input.output), input.stage.name);
+      else add(label, input);
+    }
+  }
+  files.push({ path: "params.json", digest: digestOf(canonicalJson(stage.params)) });
+  // In-process stages behave the same on every processor; a command's platform is part of what it is.
+  const command = stage.command ?? { arguments: ["bootwright-stage", stage.kind, String(stage.version)] };
+  const action = encodeAction({
+    command: { ...command, outputPaths: stage.outputs.map((name) => `outputs/${name}`) },
+    inputs: files,
+    platform: stage.command === undefined ? { OSFamily: "linux" } : PLATFORM,
+  });
+  return { key: action.digest.hash, kind: stage.kind, version: stage.version, params: stage.params, inputs };
+}

@@ -1,0 +1,180 @@
+/** The store as stages and commands see it: blobs, trees, results, and who builds now. One instance a process. */
+import { randomUUID } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import { systemClock } from "../base/clock.ts";
+import { ensureDir } from "../base/fs.ts";
+import type { FileContent, FileTree } from "../formats/filetree.ts";
+import { decodeTree, encodeTree } from "../formats/filetree-codec.ts";
+import { type Artifact, type TreeArtifact, treeArtifact } from "./artifact.ts";
+import { Blobs } from "./blobs.ts";
+import { IndexDb } from "./index-db.ts";
+import { isAlive, processIdentity } from "./lease.ts";
+
+export interface StageResult {
+  readonly key: string;
+  readonly stage: string;
+  readonly outputs: Readonly<Record<string, Artifact>>;
+  /** How long the stage ran. */
+  readonly ms: number;
+}
+
+export class Store {
+  readonly dir: string;
+  readonly blobs: Blobs;
+  readonly db: IndexDb;
+  readonly buildId = randomUUID();
+  readonly #trees = new Map<string, FileTree>();
+  #leased = false;
+
+  constructor(dir: string) {
+    this.dir = dir;
+    ensureDir(dir);
+    this.blobs = new Blobs(dir);
+    this.db = new IndexDb(dir);
+  }
+
+  putTree(tree: FileTree): TreeArtifact {
+    const artifact = treeArtifact(this.blobs.put(encodeTree(tree)));
+    this.#remember(artifact.hash, tree);
+    return artifact;
+  }
+
+  getTree(artifact: TreeArtifact): FileTree {
+    const known = this.#trees.get(artifact.hash);
+    if (known !== undefined) return known;
+    const tree = decodeTree(this.blobs.readAll(artifact));
+    this.#remember(artifact.hash, tree);
+    return tree;
+  }
+
+  /** A file's bytes in chunks, wherever they lie. */
+  readonly read = (content: FileContent): Iterable<Uint8Array> => {
+    if (content.size === 0) return [];
+    if (content.pack === undefined) return this.blobs.read(content);
+    return this.blobs.read(content.pack, content.pack.offset, content.size);
+  };
+
+  /** A reader that keeps packs open between contents: many small files out of one archive. Call `close` at the end. */
+  reader(): { read: (content: FileContent) => Iterable<Uint8Array>; close: () => void } {
+    const open = new Map<string, number>();
+    const read = (content: FileContent): Iterable<Uint8Array> => {
+      const { pack } = content;
+      if (pack === undefined || content.size === 0) return this.read(content);
+      let fd = open.get(pack.hash);
+      if (fd === undefined) {
+        fd = this.blobs.open(pack.hash);
+        open.set(pack.hash, fd);
+      }
+      return readRange(fd, pack.offset, content.size);
+    };
+    return {
+      read,
+      close: () => {
+        for (const fd of open.values()) fs.closeSync(fd);
+      },
+    };
+  }
+
+  readContent(content: FileContent): Buffer {
+    return Buffer.concat([...this.read(content)]);
+  }
+
+  /** The result of a key when all its outputs are there; noted as used by this build in the same transaction. */
+  lookup(key: string): StageResult | undefined {
+    const row = this.db.get<{ stage: string; outputs: string; ms: number }>(
+      "SELECT stage, outputs, ms FROM results WHERE key = ?",
+      key,
+    );
+    if (row === undefined) return undefined;
+    const outputs = JSON.parse(row.outputs) as Record<string, Artifact>;
+    if (!Object.values(outputs).every((artifact) => this.blobs.has(artifact))) return undefined;
+    return { key, stage: row.stage, outputs, ms: row.ms };
+  }
+
+  /** Marks results as in use, so that a collection running beside leaves them. False when one of them has just gone. */
+  claim(keys: readonly string[]): boolean {
+    return this.db.transaction(() => {
+      this.#lease();
+      const now = systemClock.now();
+      let there = true;
+      for (const key of keys) {
+        this.db.run("INSERT OR IGNORE INTO uses (build, key) VALUES (?, ?)", this.buildId, key);
+        if (this.db.run("UPDATE results SET used = ? WHERE key = ?", now, key) === 0) there = false;
+      }
+      return there;
+    });
+  }
+
+  record(result: StageResult): void {
+    const now = systemClock.now();
+    this.db.transaction(() => {
+      this.#lease();
+      this.db.run("INSERT OR IGNORE INTO uses (build, key) VALUES (?, ?)", this.buildId, result.key);
+      this.db.run(
+        "INSERT OR REPLACE INTO results (key, stage, outputs, ms, made, used) VALUES (?, ?, ?, ?, ?, ?)",
+        ...[result.key, result.stage, JSON.stringify(result.outputs), result.ms, now, now],
+      );
+    });
+  }
+
+  forget(keys: readonly string[]): void {
+    this.db.transaction(() => {
+      for (const key of keys) this.db.run("DELETE FROM results WHERE key = ?", key);
+    });
+  }
+
+  /** Says that a build is running, before it writes its first blob. */
+  begin(): void {
+    this.db.transaction(() => this.#lease());
+  }
+
+  close(): void {
+    if (this.#leased) {
+      this.db.run("DELETE FROM uses WHERE build = ?", this.buildId);
+      this.db.run("DELETE FROM builds WHERE id = ?", this.buildId);
+    }
+    this.db.close();
+  }
+
+  /** Builds whose process still lives. */
+  running(): { id: string; pid: number; started: number }[] {
+    return this.db
+      .all<{ id: string; pid: number; boot: string; started: number }>("SELECT id, pid, boot, started FROM builds")
+      .filter(isAlive);
+  }
+
+  #lease(): void {
+    if (this.#leased) return;
+    const me = processIdentity();
+    this.db.run(
+      "INSERT INTO builds (id, pid, boot, started) VALUES (?, ?, ?, ?)",
+      this.buildId,
+      me.pid,
+      me.boot,
+      systemClock.now(),
+    );
+    this.#leased = true;
+  }
+
+  #remember(hash: string, tree: FileTree): void {
+    // A few trees are used by several stages of one build; all of them would be a leak in `dev`.
+    if (this.#trees.size >= 16) this.#trees.delete(this.#trees.keys().next().value!);
+    this.#trees.set(hash, tree);
+  }
+}
+
+/** `$XDG_CACHE_HOME/bootwright`, or what BOOTWRIGHT_STORE says. */
+export function defaultStoreDir(env: Readonly<Record<string, string | undefined>>): string {
+  return env.BOOTWRIGHT_STORE || path.join(env.XDG_CACHE_HOME || path.join(env.HOME || "/", ".cache"), "bootwright");
+}
+
+function* readRange(fd: number, offset: number, size: number): Generator<Uint8Array> {
+  for (let at = 0; at < size; ) {
+    const chunk = Buffer.allocUnsafe(Math.min(1024 * 1024, size - at));
+    const got = fs.readSync(fd, chunk, 0, chunk.length, offset + at);
+    if (got === 0) throw new Error(`pack ends ${size - at} bytes early`);
+    yield chunk.subarray(0, got);
+    at += got;
+  }
+}
