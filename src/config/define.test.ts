@@ -1,0 +1,59 @@
+/** What must and must not compile: `tsc` checks these, they need not run. */
+import { expect, test } from "vitest";
+import { defineProject } from "./define.ts";
+
+test("names that refer to something are checked while typing", () => {
+  const project = defineProject({
+    name: "hello",
+    kernels: {
+      small: { from: "debian", package: "linux-image-cloud-amd64" },
+      full: { from: "debian", package: "linux-image-amd64" },
+    },
+    trees: { app: { from: [{ dir: "./app" }] } },
+    initramfs: {
+      main: { init: "busybox", kernel: "small", from: [{ tree: "app" }], compress: { kind: "zstd", level: 19 } },
+      // @ts-expect-error there is no tree "ap"
+      other: { init: "busybox", from: [{ tree: "ap" }] },
+    },
+    images: {
+      good: { kind: "uki", kernel: "small", initramfs: "main", cmdline: "quiet" },
+      bare: { kind: "efi", kernel: "full", initramfs: "none" },
+      // @ts-expect-error there is no kernel "smal"
+      bad: { kind: "uki", kernel: "smal" },
+      // @ts-expect-error there is no image "god"
+      esp: { kind: "esp", contains: ["god"] },
+    },
+    machines: {
+      one: { image: "good" },
+      // @ts-expect-error there is no image "better"
+      two: { image: "better" },
+    },
+    profiles: { debug: { images: { good: { cmdline: "debug" } }, initramfs: { main: { run: { append: ["/a"] } } } } },
+  });
+  expect(project.name).toBe("hello");
+});
+
+test("lone things are called default", () => {
+  defineProject({
+    name: "hello",
+    kernel: { from: "file", image: "./bzImage" },
+    initramfs: { init: "busybox", files: { "/etc/motd": "hello\n", "/dev/console": { device: "c 5 1" } } },
+    images: { hello: { kind: "uki", kernel: "default" } },
+    machine: { image: "hello" },
+  });
+  defineProject({
+    name: "hello",
+    kernel: { from: "file", image: "./bzImage" },
+    // @ts-expect-error the only kernel is called "default"
+    image: { kind: "uki", kernel: "other" },
+  });
+});
+
+test("an unknown key does not compile", () => {
+  defineProject({
+    name: "hello",
+    kernel: { from: "file", image: "./bzImage" },
+    // @ts-expect-error there is no such key
+    images: { odd: { kind: "uki", cmdlin: "quiet" } },
+  });
+});

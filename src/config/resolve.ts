@@ -1,0 +1,132 @@
+/** What a reference means when it is left out: the only thing of its kind. Also what no schema can say about several parts. */
+import type { ImageConfig } from "../image/schema.ts";
+import type { MachineConfig } from "../vm/schema.ts";
+import type { ConfigIssue } from "./issue.ts";
+import type { ConfigPath } from "./path.ts";
+import { NONE } from "./references.ts";
+import type { ProjectOutput } from "./schema.ts";
+
+type Bootable = Extract<ImageConfig, { kind: "uki" | "efi" | "kernel" }>;
+
+type Referring<T, R> = T extends unknown ? Omit<T, keyof R> & R : never;
+
+/** `initramfs` undefined: the image has none. */
+export type ResolvedImage =
+  | Referring<Bootable, { readonly kernel: string; readonly initramfs: string | undefined }>
+  | Referring<Extract<ImageConfig, { kind: "cpio" }>, { readonly initramfs: string }>
+  | Extract<ImageConfig, { kind: "esp" }>;
+
+export type ResolvedMachine = Referring<MachineConfig, { readonly image: string }>;
+
+export interface ResolvedProject extends Omit<ProjectOutput, "images" | "machines" | "profiles" | "seed"> {
+  readonly seed: string;
+  readonly images: Readonly<Record<string, ResolvedImage>>;
+  readonly machines: Readonly<Record<string, ResolvedMachine>>;
+}
+
+export interface Resolved {
+  readonly project: ResolvedProject;
+  readonly issues: readonly ConfigIssue[];
+}
+
+/** Names that are written are known to exist (`references.ts`). With issues, the project must not be used. */
+export function resolveReferences(config: ProjectOutput): Resolved {
+  const issues: ConfigIssue[] = [];
+  const only = onlyOne(issues);
+  const kernels = Object.keys(config.kernels);
+  const initramfsNames = Object.keys(config.initramfs);
+
+  const initramfs = mapValues(config.initramfs, (one, name) => {
+    const needed = one.modules.length > 0 || one.firmware.length > 0;
+    if (one.kernel !== undefined || (!needed && kernels.length !== 1)) return one;
+    return { ...one, kernel: only({ what: "kernel", names: kernels, path: ["initramfs", name, "kernel"] }) };
+  });
+
+  const images = mapValues(config.images, (image, name): ResolvedImage => {
+    const path = ["images", name];
+    if (image.kind === "esp") {
+      const self = image.contains.indexOf(name);
+      if (self !== -1)
+        issues.push({ path: [...path, "contains", self], message: "an image cannot contain itself", mark: "value" });
+      return image;
+    }
+    const initramfsPath = [...path, "initramfs"];
+    if (image.kind === "cpio") {
+      const chosen = image.initramfs ?? only({ what: "initramfs", names: initramfsNames, path: initramfsPath });
+      return { ...image, initramfs: chosen };
+    }
+    const kernel = image.kernel ?? only({ what: "kernel", names: kernels, path: [...path, "kernel"] });
+    const chosen =
+      image.initramfs ??
+      (initramfsNames.length === 0 ? NONE : only({ what: "initramfs", names: initramfsNames, path: initramfsPath }));
+    const modulesOf = initramfs[chosen]?.modules.length ? initramfs[chosen]?.kernel : undefined;
+    if (modulesOf !== undefined && modulesOf !== kernel)
+      issues.push({
+        path: [...path, "kernel"],
+        message: `the initramfs "${chosen}" holds modules of the kernel "${modulesOf}", not of "${kernel}"`,
+        mark: "value",
+      });
+    return { ...image, kernel, initramfs: chosen === NONE ? undefined : chosen };
+  });
+
+  const bootable = Object.keys(config.images).filter((name) => config.images[name]?.kind !== "cpio");
+  const machines = mapValues(
+    config.machines,
+    (machine, name): ResolvedMachine => ({
+      ...machine,
+      image: machine.image ?? only({ what: "image", names: bootable, path: ["machines", name, "image"] }),
+    }),
+  );
+
+  issues.push(...sharedSourceNames(config), ...treeCycles(config));
+  const { profiles: _, ...rest } = config;
+  return { project: { ...rest, seed: config.seed ?? config.name, initramfs, images, machines }, issues };
+}
+
+const onlyOne =
+  (issues: ConfigIssue[]) =>
+  ({ what, names, path }: { what: string; names: readonly string[]; path: ConfigPath }): string => {
+    if (names.length === 1) return names[0]!;
+    const message =
+      names.length === 0
+        ? `needs ${what === "image" || what === "initramfs" ? "an" : "a"} ${what}, and the config has none`
+        : `say which ${what}: ${names.map((name) => `"${name}"`).join(", ")}`;
+    issues.push({ path, message, mark: "parent" });
+    return "";
+  };
+
+function sharedSourceNames({ sources }: ProjectOutput): readonly ConfigIssue[] {
+  return Object.keys(sources.git)
+    .filter((name) => Object.hasOwn(sources.files, name))
+    .map((name) => ({
+      path: ["sources", "git", name],
+      message: `the name "${name}" is also in sources.files`,
+      mark: "key",
+    }));
+}
+
+/** Trees may be made of trees, but not of themselves. */
+function treeCycles(config: ProjectOutput): readonly ConfigIssue[] {
+  return Object.keys(config.trees).flatMap((name): ConfigIssue[] => {
+    const cycle = findCycle(config, name);
+    if (cycle === undefined) return [];
+    return [{ path: ["trees", name], message: `is made of itself: ${cycle.join(" → ")}`, mark: "key" }];
+  });
+}
+
+function findCycle(config: ProjectOutput, start: string): readonly string[] | undefined {
+  const seen = new Set<string>();
+  const queue: (readonly string[])[] = [[start]];
+  for (let way = queue.shift(); way !== undefined; way = queue.shift()) {
+    for (const origin of config.trees[way.at(-1)!]?.from ?? []) {
+      if (origin.type !== "tree") continue;
+      if (origin.tree === start) return [...way, start];
+      if (!seen.has(origin.tree)) queue.push([...way, origin.tree]);
+      seen.add(origin.tree);
+    }
+  }
+  return undefined;
+}
+
+const mapValues = <T, R>(map: Readonly<Record<string, T>>, change: (value: T, key: string) => R): Record<string, R> =>
+  Object.fromEntries(Object.entries(map).map(([key, value]) => [key, change(value, key)]));

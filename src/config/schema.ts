@@ -1,0 +1,70 @@
+/**
+ * The one schema of the config, composed from the domains' slices. It describes the plural form; `normalize.ts` turns
+ * the singular forms (`kernel:`, a lone `initramfs:`) into it first. Its output is the resolved form: defaults filled
+ * in, sizes in bytes, modes as numbers. Raise SCHEMA_VERSION when the output of an unchanged config changes.
+ */
+import { z } from "zod";
+import { DEFAULT_EPOCH } from "../base/clock.ts";
+import { namedMap, nameText } from "../base/schema.ts";
+import { imageSchema } from "../image/schema.ts";
+import { initramfsShape } from "../initramfs/schema.ts";
+import { kernelSchema } from "../kernel/schema.ts";
+import { sourcesSchema } from "../source/schema.ts";
+import { treeContentShape, treeSchema } from "../tree/schema.ts";
+import { machineSchema } from "../vm/schema.ts";
+
+export const initramfsSchema = z.strictObject({ ...initramfsShape, ...treeContentShape });
+
+/** Checked by applying each to the project (`load.ts`): a profile alone is only a part. */
+const profilesSchema = z
+  .record(nameText(), z.record(z.string(), z.unknown()))
+  .default({})
+  .describe(
+    "Overrides, chosen by `--profile NAME`. Maps merge, lists are replaced unless written as {append: […]}, null removes.",
+  );
+
+const common = {
+  name: nameText().describe("The project's name."),
+  version: z.string().min(1).max(128).optional().describe("One version for everything that the project ships."),
+  seed: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Text from which identifiers (volume numbers) are derived. Default: the name."),
+  epoch: z
+    .int()
+    .min(0)
+    .max(0xffff_ffff)
+    .default(DEFAULT_EPOCH)
+    .describe("SOURCE_DATE_EPOCH: seconds that outputs carry where a format demands a time."),
+  arch: z.enum(["x86_64", "aarch64"]).default("x86_64").describe("Architecture of everything built."),
+  sources: sourcesSchema.prefault({}).describe("Where outside bytes come from."),
+  profiles: profilesSchema,
+};
+
+const plural = {
+  kernels: namedMap(kernelSchema).default({}).describe("Kernels by name."),
+  trees: namedMap(treeSchema).default({}).describe("File trees by name."),
+  initramfs: namedMap(initramfsSchema).default({}).describe("Initramfs by name."),
+  images: namedMap(imageSchema).default({}).describe("What is written, by name."),
+  machines: namedMap(machineSchema).default({}).describe("Virtual machines by name."),
+};
+
+export const projectSchema = z.strictObject({ ...common, ...plural });
+
+/** What a person may write: for editors, types and the reference, not for checking. */
+export const writtenSchema = z.strictObject({
+  ...common,
+  ...plural,
+  initramfs: z
+    .union([initramfsSchema, namedMap(initramfsSchema)])
+    .optional()
+    .describe("The initramfs, or several by name."),
+  kernel: kernelSchema.optional().describe("The only kernel; short for `kernels: { default: … }`."),
+  tree: treeSchema.optional().describe("The only tree; short for `trees: { default: … }`."),
+  image: imageSchema.optional().describe("The only image; short for `images: { default: … }`."),
+  machine: machineSchema.optional().describe("The only machine; short for `machines: { default: … }`."),
+});
+
+export type ProjectInput = z.input<typeof writtenSchema>;
+export type ProjectOutput = z.output<typeof projectSchema>;

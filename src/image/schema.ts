@@ -1,0 +1,80 @@
+/** `image`, `images`: what is written, by kind. */
+import { z } from "zod";
+import { hostPath, nameText, sizeText } from "../base/schema.ts";
+import { parseSize } from "../base/size.ts";
+
+const kernel = nameText().optional().describe("Kernel by name. Default: the only one.");
+const initramfs = nameText().optional().describe('Initramfs by name, or "none". Default: the only one.');
+const cmdline = z
+  .string()
+  .regex(/^[^\0\n]*$/, "expected one line")
+  .default("")
+  .describe("Kernel command line.");
+
+const uki = z.strictObject({
+  kind: z.literal("uki"),
+  kernel,
+  initramfs,
+  cmdline,
+  splash: hostPath().optional().describe("BMP picture for the boot screen."),
+  dtb: hostPath().optional().describe("Device tree blob."),
+  osRelease: hostPath().optional().describe("os-release file. Default: made from the project's name and version."),
+  sbat: hostPath().optional().describe("SBAT file. Default: the stub's own."),
+  stub: hostPath()
+    .optional()
+    .describe("EFI stub on the host. Default: systemd's, from Debian's systemd-boot-efi package."),
+});
+
+const efi = z.strictObject({
+  kind: z.literal("efi"),
+  kernel,
+  initramfs,
+  cmdline,
+  embed: z
+    .enum(["uki", "none"])
+    .default("uki")
+    .describe(
+      '"uki": kernel, initramfs and command line in one EFI file; "none": the kernel as it is, the initramfs beside it.',
+    ),
+});
+
+const esp = z.strictObject({
+  kind: z.literal("esp"),
+  contains: z
+    .array(
+      z.union([
+        nameText(),
+        z.strictObject({
+          file: hostPath().describe("File on the host."),
+          to: z.string().min(1).describe("Path on the ESP."),
+        }),
+      ]),
+    )
+    .min(1)
+    .describe("Images by name (the first becomes the default boot file), and further files."),
+  format: z.enum(["image", "directory"]).default("image").describe("A FAT file system image, or a directory."),
+  size: sizeText()
+    .transform(parseSize)
+    .optional()
+    .describe('Size of the image, such as "64MiB". Default: what it needs.'),
+  label: z
+    .string()
+    .regex(/^[A-Z0-9_ -]{1,11}$/, "expected a FAT label: at most 11 of A-Z, 0-9, _, - and space")
+    .default("ESP")
+    .describe("Volume label."),
+});
+
+const kernelImage = z.strictObject({ kind: z.literal("kernel"), kernel, initramfs, cmdline });
+
+const cpio = z.strictObject({ kind: z.literal("cpio"), initramfs });
+
+export const imageSchema = z.discriminatedUnion("kind", [
+  uki.describe("One EFI file on systemd's stub: kernel, initramfs and command line."),
+  efi.describe("The default boot file of a machine: BOOTX64.EFI or BOOTAA64.EFI."),
+  esp.describe("An EFI system partition."),
+  kernelImage.describe("A directory for direct boot: kernel, initrd, cmdline."),
+  cpio.describe("The initramfs file itself."),
+]);
+
+export type ImageConfig = z.output<typeof imageSchema>;
+export type ImageKind = ImageConfig["kind"];

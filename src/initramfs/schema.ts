@@ -1,0 +1,62 @@
+/** The keys of `initramfs` that are its own; the files it holds are said as for any tree, and joined in `config/schema.ts`. */
+import { z } from "zod";
+import { hostPath, imagePath, namedMap } from "../base/schema.ts";
+
+const compressionKind = z.enum(["zstd", "gzip", "xz", "lz4", "none"]);
+
+const compression = z.union([
+  compressionKind.transform((kind) => ({ kind, level: undefined })),
+  z.strictObject({
+    kind: compressionKind.describe("Compressor."),
+    level: z.int().min(1).max(22).optional().describe("Its level. Default: the compressor's own."),
+  }),
+]);
+
+const service = z.strictObject({
+  exec: z
+    .union([
+      z
+        .string()
+        .min(1)
+        .transform((command) => [command]),
+      z.array(z.string().min(1)).min(1),
+    ])
+    .describe("Program, or program and arguments."),
+  restart: z.enum(["always", "never"]).default("always").describe("What to do when it ends."),
+});
+
+export const initramfsShape = {
+  init: z
+    .union([z.enum(["busybox", "none"]), imagePath()])
+    .describe(
+      'First program: "busybox" brings BusyBox as init, a path names a program of the tree, "none" adds nothing.',
+    ),
+  kernel: z.string().optional().describe("Kernel whose modules to take. Default: the only one."),
+  busybox: hostPath().optional().describe("A static BusyBox on the host. Default: Debian's busybox-static package."),
+  run: z.array(imagePath()).default([]).describe("Programs of the tree to run at boot, in order."),
+  services: namedMap(service).default({}).describe("Programs to keep running, by name."),
+  modules: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Kernel modules to bring and load, with what they depend on."),
+  firmware: z.array(z.string().min(1)).default([]).describe("Glob patterns of firmware files to bring."),
+  console: z
+    .enum(["shell", "login", "none"])
+    .default("shell")
+    .describe('On the console: a root "shell", a "login" prompt, or "none".'),
+  agent: z
+    .boolean()
+    .default(true)
+    .describe("A small program that lets `boot -- CMD` and boot tests run commands in the guest."),
+  compress: compression.prefault("zstd").describe("Compression of the main segment."),
+  microcode: z
+    .union([hostPath().transform((path) => [path]), z.array(hostPath())])
+    .default([])
+    .describe("Early microcode: cpio files or directories of microcode, put first and uncompressed."),
+};
+
+const ownSchema = z.strictObject(initramfsShape);
+
+export type InitramfsConfig = z.output<typeof ownSchema>;
+export type Compression = InitramfsConfig["compress"];
+export type ServiceConfig = z.output<typeof service>;

@@ -1,0 +1,42 @@
+/** `sources`: where outside bytes come from. What they are pinned to stands in the lock, not here. */
+import { z } from "zod";
+import { hostPath, namedMap, nameText, sha256Text, urlText } from "../base/schema.ts";
+
+const debianSource = z.strictObject({
+  mirror: urlText().optional().describe("Archive to take packages from. Default: the host's own apt configuration."),
+  security: urlText().optional().describe("Archive of security updates."),
+  suite: z.string().min(1).optional().describe('Release, such as "bookworm" or "stable".'),
+  components: z.array(nameText()).min(1).default(["main"]).describe("Parts of the archive."),
+  keyring: hostPath()
+    .optional()
+    .describe("Keyring that InRelease must verify with. Default: the distribution's archive keyring."),
+  snapshot: z
+    .string()
+    .regex(/^\d{8}T\d{6}Z$/, 'expected a snapshot time such as "20260101T000000Z"')
+    .optional()
+    .describe("Time of a snapshot archive; `mirror` then names the snapshot service."),
+});
+
+const fileSource = z.strictObject({
+  url: urlText().describe("Address of the file."),
+  sha256: sha256Text()
+    .optional()
+    .describe("Digest that the bytes must have. Default: pinned in the lock when first fetched."),
+  name: z.string().min(1).optional().describe("File name to use instead of the address's last part."),
+});
+
+const gitSource = z.strictObject({
+  url: z.string().min(1).describe("Repository address or path."),
+  ref: z.string().min(1).describe("Branch, tag or commit; pinned to a commit in the lock."),
+});
+
+export const sourcesSchema = z.strictObject({
+  debian: debianSource.prefault({}).describe("The Debian (or Ubuntu) archive."),
+  files: namedMap(fileSource).default({}).describe("Files to fetch, by name."),
+  git: namedMap(gitSource).default({}).describe("Git repositories, by name."),
+});
+
+export type SourcesConfig = z.output<typeof sourcesSchema>;
+export type DebianSourceConfig = SourcesConfig["debian"];
+export type FileSourceConfig = z.output<typeof fileSource>;
+export type GitSourceConfig = z.output<typeof gitSource>;

@@ -1,0 +1,140 @@
+/** `trees`, and the part of `initramfs` that says which files there are: origins in order, then removals, users and files. */
+import { z } from "zod";
+import { hostPath, idNumber, imagePath, modeText, namedMap, nameText, sha256Text } from "../base/schema.ts";
+
+const ownership = {
+  mode: modeText().optional().describe('Permission bits, such as "0755".'),
+  uid: idNumber().default(0).describe("Owner's number."),
+  gid: idNumber().default(0).describe("Group's number."),
+};
+
+const executable = z.boolean().default(false).describe('Short for mode "0755".');
+
+const DEVICE = /^([cb]) (\d{1,7}) (\d{1,7})$/;
+
+const content = z
+  .strictObject({ content: z.string().describe("The file's text."), executable, ...ownership })
+  .transform((file) => ({ type: "content" as const, ...file }));
+
+const copied = z
+  .strictObject({ file: hostPath().describe("File on the host to copy."), executable, ...ownership })
+  .transform((file) => ({ type: "file" as const, ...file }));
+
+const symlink = z
+  .strictObject({ symlink: z.string().min(1).describe("The link's target."), uid: ownership.uid, gid: ownership.gid })
+  .transform(({ symlink: target, ...rest }) => ({ type: "symlink" as const, target, ...rest }));
+
+const device = z
+  .strictObject({
+    device: z
+      .string()
+      .regex(DEVICE, 'expected a device such as "c 5 1": c or b, major and minor number')
+      .describe('"c MAJOR MINOR" or "b MAJOR MINOR".'),
+    ...ownership,
+  })
+  .transform(({ device: text, ...rest }) => {
+    const [, kind, major, minor] = DEVICE.exec(text)!;
+    return { type: "device" as const, kind: kind as "c" | "b", major: Number(major), minor: Number(minor), ...rest };
+  });
+
+const directory = z
+  .strictObject({ directory: z.literal(true).describe("An empty directory."), ...ownership })
+  .transform(({ directory: _, ...rest }) => ({ type: "directory" as const, ...rest }));
+
+const text = z
+  .string()
+  .transform((content) => ({ type: "content" as const, content, executable: false, mode: undefined, uid: 0, gid: 0 }));
+
+const fileSchema = z.union([text, content, copied, symlink, device, directory]);
+
+const filesSchema = z.record(imagePath(), fileSchema);
+
+const to = imagePath().default("/").describe("Directory of the image to put it in.");
+
+const originSchema = z.union([
+  z
+    .strictObject({
+      debian: z.array(z.string().min(1)).min(1).describe("Package names."),
+      unpack: z.literal(true).describe("Unpack exactly these packages, without their dependencies and scripts."),
+      to,
+    })
+    .transform(({ debian: packages, ...rest }) => ({ type: "debian" as const, packages, ...rest })),
+  z
+    .strictObject({ dir: hostPath().describe("Directory on the host."), to })
+    .transform((origin) => ({ type: "dir" as const, ...origin })),
+  z
+    .strictObject({
+      archive: z.string().min(1).describe("Path or address of a tar, cpio or deb file."),
+      sha256: sha256Text().optional().describe("Digest that its bytes must have."),
+      strip: z.int().min(0).max(32).default(0).describe("Leading path components to drop."),
+      to,
+    })
+    .transform((origin) => ({ type: "archive" as const, ...origin })),
+  z
+    .strictObject({
+      git: z.string().min(1).describe("Repository address or path."),
+      ref: z.string().min(1).describe("Branch, tag or commit."),
+      subdir: z.string().min(1).optional().describe("Only this directory of the repository."),
+      to,
+    })
+    .transform(({ git: url, ...rest }) => ({ type: "git" as const, url, ...rest })),
+  z
+    .strictObject({ files: filesSchema.describe("Files by path."), to })
+    .transform((origin) => ({ type: "files" as const, ...origin })),
+  z
+    .strictObject({ tree: nameText().describe("Another tree of this project."), to })
+    .transform((origin) => ({ type: "tree" as const, ...origin })),
+  z
+    .strictObject({
+      source: nameText().describe("A name of `sources.files` or `sources.git`."),
+      subdir: z.string().min(1).optional().describe("Only this directory of it."),
+      strip: z.int().min(0).max(32).default(0).describe("Leading path components to drop."),
+      to,
+    })
+    .transform((origin) => ({ type: "source" as const, ...origin })),
+]);
+
+const userSchema = z.strictObject({
+  uid: idNumber().optional().describe("Default: the next free number from 1000; 0 for root."),
+  gid: idNumber().optional().describe("Default: the same as uid."),
+  shell: imagePath().default("/bin/sh").describe("Login shell."),
+  home: imagePath().optional().describe("Home directory. Default: /home/NAME, /root for root."),
+  password: z
+    .union([
+      z.enum(["none", "locked"]),
+      z.string().regex(/^\$[0-9a-z]+\$[^:\n]+$/, 'expected "none", "locked" or a crypt hash such as "$6$…"'),
+    ])
+    .default("locked")
+    .describe('"none" logs in without one, "locked" never; else a crypt hash.'),
+  sshKeys: hostPath().optional().describe("Public keys to authorize."),
+});
+
+const permissionSchema = z.strictObject({
+  mode: modeText().optional().describe("Permission bits."),
+  uid: idNumber().optional().describe("Owner's number."),
+  gid: idNumber().optional().describe("Group's number."),
+});
+
+/** What trees and initramfs share; each adds its own keys. */
+export const treeContentShape = {
+  from: z.array(originSchema).default([]).describe("What the tree is made of; later origins win."),
+  remove: z.array(z.string().min(1)).default([]).describe("Glob patterns of paths to leave out, after `from`."),
+  files: filesSchema.default({}).describe("Files by path, on top of everything else."),
+  users: namedMap(userSchema).default({}).describe("Users, written to /etc/passwd, group and shadow."),
+  hostname: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?$/,
+      "expected a host name: letters, digits and hyphens, at most 64",
+    )
+    .optional()
+    .describe("Written to /etc/hostname."),
+  permissions: z.record(imagePath(), permissionSchema).default({}).describe("Modes and owners by path, set last."),
+};
+
+export const treeSchema = z.strictObject(treeContentShape);
+
+export type TreeConfig = z.output<typeof treeSchema>;
+export type TreeOrigin = z.output<typeof originSchema>;
+export type TreeFile = z.output<typeof fileSchema>;
+export type TreeUser = z.output<typeof userSchema>;
