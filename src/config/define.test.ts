@@ -20,8 +20,7 @@ test("names that refer to something are checked while typing", () => {
       bare: { kind: "efi", kernel: "full", initramfs: "none" },
       // @ts-expect-error there is no kernel "smal"
       bad: { kind: "uki", kernel: "smal" },
-      // @ts-expect-error there is no image "god"
-      esp: { kind: "esp", contains: ["god"] },
+      esp: { kind: "esp", contains: ["good"] },
     },
     machines: {
       one: { image: "good" },
@@ -55,5 +54,17 @@ test("an unknown key does not compile", () => {
     kernel: { from: "file", image: "./bzImage" },
     // @ts-expect-error there is no such key
     images: { odd: { kind: "uki", cmdlin: "quiet" } },
+  });
+});
+
+test("an unknown image in a partition does not compile", () => {
+  defineProject({
+    name: "hello",
+    kernel: { from: "file", image: "./bzImage" },
+    images: {
+      hello: { kind: "uki" },
+      // @ts-expect-error there is no image "helo"
+      esp: { kind: "esp", contains: ["helo"] },
+    },
   });
 });

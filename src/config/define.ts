@@ -43,7 +43,7 @@ type WrittenInitramfs = Extract<NonNullable<ProjectInput["initramfs"]>, { init: 
 type WrittenOrigin = NonNullable<WrittenTree["from"]>[number];
 
 type Replace<V, R> = V extends unknown
-  ? { [P in keyof V]: P extends keyof R ? R[P] | Exclude<V[P], string> : V[P] }
+  ? { [P in keyof V]: P extends keyof R ? R[P] | Extract<V[P], undefined> : V[P] }
   : never;
 
 type Origin<T extends string> = Replace<WrittenOrigin, { tree: T }>;
