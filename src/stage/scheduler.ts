@@ -177,7 +177,8 @@ async function decide(stage: AnyStage, decision: DecideOptions): Promise<StageRe
 
 /** A pinned stage whose bytes came here by another way (another project, another pin of the same file) has its result. */
 function pinnedResult(stage: AnyStage, { key, store }: { key: string; store: Store }): StageResult | undefined {
-  if (stage.pinned === undefined || !Object.values(stage.pinned).every((artifact) => store.blobs.has(artifact))) return undefined;
+  if (stage.pinned === undefined || !Object.values(stage.pinned).every((artifact) => store.blobs.has(artifact)))
+    return undefined;
   const result = { key, stage: stage.name, outputs: stage.pinned, ms: 0 };
   store.record(result);
   return result;

@@ -233,7 +233,7 @@ export class BlobMissing extends BootwrightError {
   }
 }
 
-export function hashFile(file: string): Digest {
+export function hashFile(file: string | Buffer): Digest {
   const counter = new DigestCounter();
   try {
     const fd = fs.openSync(file, "r");
@@ -248,7 +248,7 @@ export function hashFile(file: string): Digest {
       fs.closeSync(fd);
     }
   } catch (error) {
-    throw ioError("read", file, error);
+    throw ioError("read", file.toString(), error);
   }
   return counter.digest();
 }

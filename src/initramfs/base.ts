@@ -1,0 +1,104 @@
+/** The stage that makes the lowest layer of an initramfs: BusyBox with its links, its init files, device nodes and mount points. */
+
+import { comparePaths } from "../base/bytes.ts";
+import { BootwrightError } from "../base/errors.ts";
+import { canonicalJson, type Json } from "../base/json.ts";
+import { type FileTree, parentPath, type TreeEntry } from "../formats/filetree.ts";
+import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
+import type { BlobArtifact, TreeArtifact } from "../store/artifact.ts";
+import type { Store } from "../store/store.ts";
+import { appletNames } from "./applets.ts";
+import { type BusyboxInitOptions, busyboxInitFiles } from "./busybox-init.ts";
+
+export interface BaseTreeOptions {
+  readonly name: string;
+  /** "busybox", "none", or the path of a program that becomes /init. */
+  readonly init: string;
+  /** A tree that holds BusyBox: its package, or a lone file. Only with init "busybox". */
+  readonly busybox?: TreeInput;
+  /** The load list that the modules stage made: JSON array of paths. */
+  readonly loadList?: BlobInput;
+  /** guest/agent.sh */
+  readonly agent?: TreeInput;
+  readonly settings: Omit<BusyboxInitOptions, "modules">;
+}
+
+type BaseInputs = { busybox: TreeInput | undefined; loadList: BlobInput | undefined; agent: TreeInput | undefined };
+
+export function initramfsBase(options: BaseTreeOptions): Stage<BaseInputs, { tree: TreeArtifact }> {
+  const { init, settings } = options;
+  return defineStage({
+    name: options.name,
+    kind: "initramfs-base",
+    version: 1,
+    inputs: { busybox: options.busybox, loadList: options.loadList, agent: options.agent },
+    params: JSON.parse(canonicalJson({ init, settings: settings as unknown as Json })),
+    outputs: ["tree"],
+    run: async ({ inputs, store }) => {
+      const entries = new Map<string, TreeEntry>();
+      const add = (entry: TreeEntry) => void entries.set(entry.path, entry);
+      for (const entry of SKELETON) add(entry);
+      if (init === "busybox") addBusybox(add, { binary: busyboxBinary(store.getTree(inputs.busybox!)), store });
+      else if (init !== "none") add({ type: "symlink", path: "init", mode: 0o777, uid: 0, gid: 0, target: init });
+      if (init === "busybox") {
+        const modules = inputs.loadList === undefined ? [] : loadList(store, inputs.loadList);
+        for (const [path, { content, mode }] of Object.entries(busyboxInitFiles({ ...settings, modules })))
+          add({ type: "file", path: path.slice(1), mode, uid: 0, gid: 0, content: store.blobs.put(content) });
+      }
+      const agent = inputs.agent === undefined ? undefined : store.getTree(inputs.agent)[0];
+      if (agent?.type === "file") add({ ...agent, path: "usr/lib/bootwright/agent", mode: 0o755 });
+      return { tree: store.putTree(withParents(entries)) };
+    },
+  });
+}
+
+const directory = (path: string, mode = 0o755): TreeEntry => ({ type: "directory", path, mode, uid: 0, gid: 0 });
+
+/** The kernel opens /dev/console before any mount: an embedded initramfs without it has a mute init. */
+const SKELETON: FileTree = [
+  directory(""),
+  directory("dev"),
+  { type: "char", path: "dev/console", mode: 0o600, uid: 0, gid: 0, major: 5, minor: 1 },
+  { type: "char", path: "dev/null", mode: 0o666, uid: 0, gid: 0, major: 1, minor: 3 },
+  directory("proc", 0o555),
+  directory("root", 0o700),
+  directory("run"),
+  directory("sys", 0o555),
+  directory("tmp", 0o1777),
+];
+
+function addBusybox(
+  add: (entry: TreeEntry) => void,
+  { binary, store }: { binary: TreeEntry & { type: "file" }; store: Store },
+): void {
+  const names = appletNames(store.readContent(binary.content));
+  add({ ...binary, path: "bin/busybox", mode: 0o755, uid: 0, gid: 0 });
+  const link = (path: string, target: string) => add({ type: "symlink", path, mode: 0o777, uid: 0, gid: 0, target });
+  for (const name of names) if (name !== "busybox") link(`bin/${name}`, "busybox");
+  link("sbin", "bin");
+  link("init", "bin/busybox");
+  const account = (path: string, content: string, mode: number) =>
+    add({ type: "file", path, mode, uid: 0, gid: 0, content: store.blobs.put(content) });
+  account("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n", 0o644);
+  account("etc/group", "root:x:0:\ntty:x:5:\n", 0o644);
+  account("etc/shadow", "root:!:1::::::\n", 0o600);
+}
+
+function busyboxBinary(tree: FileTree): TreeEntry & { type: "file" } {
+  for (const path of ["", "bin/busybox", "usr/bin/busybox"]) {
+    const entry = tree.find((candidate) => candidate.path === path);
+    if (entry?.type === "file") return entry;
+  }
+  throw new BootwrightError("UNSUPPORTED", "the package holds no bin/busybox");
+}
+
+const loadList = (store: Store, list: BlobArtifact): string[] =>
+  JSON.parse(store.blobs.readAll(list).toString()) as string[];
+
+function withParents(entries: Map<string, TreeEntry>): FileTree {
+  for (const path of [...entries.keys()]) {
+    for (let parent = parentPath(path); parent !== "" && !entries.has(parent); parent = parentPath(parent))
+      entries.set(parent, directory(parent));
+  }
+  return [...entries.values()].sort((a, b) => comparePaths(a.path, b.path));
+}

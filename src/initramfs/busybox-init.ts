@@ -1,0 +1,68 @@
+/**
+ * What BusyBox init needs to be the first program: its inittab, a start script that mounts what every program expects
+ * and loads the chosen modules, and the project's programs and services. Text only; the stage puts it into the tree.
+ */
+
+export interface BusyboxInitOptions {
+  /** Programs of the tree, run one after the other before services and console start. */
+  readonly run: readonly string[];
+  readonly services: Readonly<
+    Record<string, { readonly exec: readonly string[]; readonly restart: "always" | "never" }>
+  >;
+  readonly console: "shell" | "login" | "none";
+  readonly agent: boolean;
+  /** Module files in load order, below the root; see kernel/modules. */
+  readonly modules: readonly string[];
+}
+
+/** Path → file, as `files` of the config says them. */
+export interface InitFile {
+  readonly content: string;
+  readonly mode: number;
+}
+
+export function busyboxInitFiles(options: BusyboxInitOptions): Record<string, InitFile> {
+  const files: Record<string, InitFile> = {
+    "/etc/inittab": { content: inittab(options), mode: 0o644 },
+    "/etc/init.d/rcS": { content: startScript(options), mode: 0o755 },
+  };
+  for (const [name, { exec }] of Object.entries(options.services)) {
+    // init splits its lines at blanks; a script of its own keeps arguments whole.
+    files[`/etc/service.d/${name}`] = { content: `#!/bin/sh\nexec ${exec.map(quote).join(" ")}\n`, mode: 0o755 };
+  }
+  return files;
+}
+
+/** BusyBox init's inittab: ID:RUNLEVELS:ACTION:PROCESS. Order of actions: sysinit, wait, once, then the rest. */
+function inittab({ run, services, console, agent }: BusyboxInitOptions): string {
+  const lines = ["::sysinit:/etc/init.d/rcS"];
+  for (const program of run) lines.push(`::wait:${program}`);
+  for (const [name, { restart }] of Object.entries(services))
+    lines.push(`::${restart === "always" ? "respawn" : "once"}:/etc/service.d/${name}`);
+  if (agent) lines.push("::once:/usr/lib/bootwright/agent");
+  // cttyhack gives the shell the real console as its terminal: job control and Ctrl-C work.
+  if (console === "shell") lines.push("::respawn:-/bin/cttyhack /bin/sh");
+  if (console === "login") lines.push("::respawn:/sbin/getty -L 0 console vt100");
+  lines.push("::ctrlaltdel:/sbin/reboot", "::shutdown:/bin/umount -a -r", "::restart:/sbin/init");
+  return `${lines.join("\n")}\n`;
+}
+
+function startScript({ modules }: BusyboxInitOptions): string {
+  const lines = [
+    "#!/bin/sh",
+    "# Runs once, before anything else.",
+    "mount -t proc -o nosuid,nodev,noexec proc /proc",
+    "mount -t sysfs -o nosuid,nodev,noexec sysfs /sys",
+    "mount -t devtmpfs -o nosuid devtmpfs /dev 2>/dev/null",
+    "mkdir -p /dev/pts /dev/shm",
+    "mount -t devpts -o nosuid,noexec,gid=5,mode=620 devpts /dev/pts",
+    "mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs /dev/shm",
+    "mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs /run",
+    "[ -s /etc/hostname ] && hostname -F /etc/hostname",
+    "ip link set lo up 2>/dev/null",
+  ];
+  for (const module of modules) lines.push(`insmod ${quote(module)} || echo "bootwright: cannot load ${module}" >&2`);
+  return `${lines.join("\n")}\n`;
+}
+
+const quote = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);

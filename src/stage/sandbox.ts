@@ -1,0 +1,124 @@
+/**
+ * Runs a program with a toolroot as its root, read-only, without network, seeing nothing of the host but `/build`.
+ * bubblewrap where it is installed, else unshare(1); both need user namespaces unless we are root.
+ */
+import fs from "node:fs";
+import path from "node:path";
+import { BootwrightError } from "../base/errors.ts";
+import type { Emit } from "../base/events.ts";
+import { hostPath, type RunResult, run } from "../base/process.ts";
+
+export interface SandboxOptions {
+  /** The toolroot's directory; it holds the mount points proc, dev, tmp and build. */
+  readonly root: string;
+  /** Writable, seen as /build, where the program starts. */
+  readonly build: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly emit: Emit;
+  readonly onLine?: (line: string) => void;
+}
+
+/** Directories that a toolroot must hold. */
+export const MOUNT_POINTS = ["build", "dev", "proc", "tmp"] as const;
+
+const FIXED_ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/build", LANG: "C.UTF-8", TZ: "UTC" };
+
+/** Throws PROGRAM_FAILED, or SANDBOX_UNAVAILABLE when this host can confine nothing. */
+export async function runInSandbox(options: SandboxOptions): Promise<RunResult> {
+  const command = sandboxCommand(options);
+  const result = await run(command, {
+    signal: options.signal,
+    emit: options.emit,
+    ...(options.onLine && { onLine: options.onLine }),
+    accept: Array.from({ length: 256 }, (_, i) => i),
+  });
+  if (result.exit === 0) return result;
+  // The sandbox's own trouble speaks under its own name; all else is the program's.
+  if (/^(bwrap|unshare): /m.test(result.stderr))
+    throw new BootwrightError("SANDBOX_UNAVAILABLE", "the sandbox did not start", {
+      detail: result.stderr.trimEnd(),
+      hint: "bootwright doctor",
+    });
+  throw new BootwrightError("PROGRAM_FAILED", `${options.argv[0]} ended with exit code ${result.exit} in the sandbox`, {
+    detail: [`command: ${options.argv.join(" ")}`, ...result.stderr.trimEnd().split("\n")].join("\n"),
+  });
+}
+
+/** Which sandbox this host offers, in the order of preference. */
+export function sandboxKind(): "bwrap" | "unshare" {
+  if (findOnPath("bwrap")) return "bwrap";
+  if (findOnPath("unshare")) return "unshare";
+  throw new BootwrightError(
+    "SANDBOX_UNAVAILABLE",
+    "neither bwrap (package bubblewrap) nor unshare (package util-linux) is installed",
+    { hint: "bootwright doctor --fix" },
+  );
+}
+
+function sandboxCommand(options: SandboxOptions): string[] {
+  return (process.env.BOOTWRIGHT_SANDBOX ?? sandboxKind()) === "unshare"
+    ? unshareCommand(options)
+    : bwrapCommand(options);
+}
+
+function bwrapCommand({ root, build, argv, env }: SandboxOptions): string[] {
+  return [
+    ...["bwrap", "--unshare-user", "--unshare-all", "--die-with-parent", "--new-session"],
+    ...["--uid", "0", "--gid", "0", "--hostname", "bootwright"],
+    ...["--ro-bind", root, "/"],
+    ...["--proc", "/proc"],
+    ...["--dev", "/dev"],
+    ...["--tmpfs", "/tmp"],
+    ...["--bind", build, "/build"],
+    ...["--chdir", "/build"],
+    "--clearenv",
+    ...Object.entries({ ...FIXED_ENVIRONMENT, ...env }).flatMap(([name, value]) => ["--setenv", name, value]),
+    "--",
+    ...argv,
+  ];
+}
+
+/** The same by hand. The root is bound onto itself, furnished, and made read-only before the program sees it. */
+const UNSHARE_SCRIPT = `set -e
+root=$1 build=$2
+shift 2
+mount --rbind "$root" "$root"
+mount -t proc proc "$root/proc"
+mount -t tmpfs tmpfs "$root/tmp"
+mount -t tmpfs tmpfs "$root/dev"
+for device in null zero full random urandom; do
+  : >"$root/dev/$device"
+  mount --bind "/dev/$device" "$root/dev/$device"
+done
+ln -s /proc/self/fd "$root/dev/fd"
+mount --bind "$build" "$root/build"
+mount -o remount,bind,ro "$root"
+exec unshare --root="$root" --wd=/build "$@"`;
+
+function unshareCommand({ root, build, argv, env }: SandboxOptions): string[] {
+  const set = Object.entries({ ...FIXED_ENVIRONMENT, ...env }).map(([name, value]) => `${name}=${value}`);
+  return [
+    ...[
+      "unshare",
+      "--user",
+      "--map-root-user",
+      "--mount",
+      "--pid",
+      "--fork",
+      "--kill-child",
+      "--net",
+      "--ipc",
+      "--uts",
+    ],
+    ...["--", "sh", "-c", UNSHARE_SCRIPT, "bootwright-sandbox", root, build],
+    ...["env", "-i", ...set],
+    ...argv,
+  ];
+}
+
+const findOnPath = (name: string): boolean =>
+  hostPath()
+    .split(":")
+    .some((dir) => fs.existsSync(path.join(dir, name)));

@@ -1,0 +1,180 @@
+/** The stage that makes a tree: layers in order, removals, files, users, permissions last. */
+import { BootwrightError } from "../base/errors.ts";
+import type { FileEntry, FileTree, TreeEntry } from "../formats/filetree.ts";
+import { safePath } from "../formats/filetree.ts";
+import { defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
+import type { TreeArtifact } from "../store/artifact.ts";
+import type { Store } from "../store/store.ts";
+import { type Account, type AccountFiles, mergeAccounts, numberAccounts } from "./accounts.ts";
+import { plainDirectory, TreeBuilder } from "./builder.ts";
+import { globMatcher } from "./glob.ts";
+
+/** A file that the config spells out. `layer` names an input tree whose entry "" is the content. */
+export type DeclaredFile =
+  | {
+      readonly type: "content";
+      readonly content: string;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  | {
+      readonly type: "copy";
+      readonly layer: number;
+      readonly mode: number | null;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  | { readonly type: "symlink"; readonly target: string; readonly uid: number; readonly gid: number }
+  | {
+      readonly type: "char" | "block";
+      readonly major: number;
+      readonly minor: number;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  | { readonly type: "directory"; readonly mode: number; readonly uid: number; readonly gid: number };
+
+export interface Placement {
+  /** Said in errors. */
+  readonly origin: string;
+  readonly to: string;
+  readonly strip: number;
+  readonly subdir: string;
+}
+
+export interface ComposeOptions {
+  readonly name: string;
+  readonly layers: readonly { readonly tree: TreeInput; readonly placement: Placement }[];
+  /** Contents for `copy` files. */
+  readonly copies: readonly TreeInput[];
+  readonly files: Readonly<Record<string, DeclaredFile>>;
+  readonly remove: readonly string[];
+  readonly users: readonly (Account & { readonly sshKeys?: number })[];
+  readonly hostname?: string | undefined;
+  readonly permissions: Readonly<
+    Record<
+      string,
+      { readonly mode?: number | undefined; readonly uid?: number | undefined; readonly gid?: number | undefined }
+    >
+  >;
+}
+
+export function composeTree(
+  options: ComposeOptions,
+): Stage<{ layers: readonly TreeInput[]; copies: readonly TreeInput[] }, { tree: TreeArtifact }> {
+  const params = {
+    placements: options.layers.map(({ placement: { to, strip, subdir } }) => ({ to, strip, subdir })),
+    files: options.files,
+    remove: options.remove,
+    users: options.users,
+    hostname: options.hostname ?? null,
+    permissions: options.permissions,
+  };
+  return defineStage({
+    name: options.name,
+    kind: "tree",
+    version: 1,
+    inputs: { layers: options.layers.map(({ tree }) => tree), copies: options.copies },
+    params: JSON.parse(JSON.stringify(params)),
+    outputs: ["tree"],
+    run: async ({ inputs, store }) => {
+      const builder = new TreeBuilder();
+      for (const [i, layer] of inputs.layers.entries())
+        builder.addTree(store.getTree(layer), options.layers[i]!.placement);
+      if (options.remove.length > 0) builder.remove(globMatcher(options.remove));
+      const copies = inputs.copies.map((copy) => contentOf(store.getTree(copy)));
+      addFiles(builder, { files: options.files, copies, store });
+      if (options.hostname !== undefined)
+        addText(builder, store, { path: "etc/hostname", text: `${options.hostname}\n`, mode: 0o644 });
+      if (options.users.length > 0) addUsers(builder, { users: options.users, copies, store });
+      for (const [path, change] of Object.entries(options.permissions)) {
+        const known = builder.update(safePath(path, "permissions", { absolute: true }), (entry) => ({
+          ...entry,
+          mode: change.mode ?? entry.mode,
+          uid: change.uid ?? entry.uid,
+          gid: change.gid ?? entry.gid,
+        }));
+        if (!known) throw new BootwrightError("NAME_UNKNOWN", `permissions: the tree has no ${path}`);
+      }
+      return { tree: store.putTree(builder.build()) };
+    },
+  });
+}
+
+function addFiles(
+  builder: TreeBuilder,
+  { files, copies, store }: { files: ComposeOptions["files"]; copies: readonly FileEntry[]; store: Store },
+): void {
+  for (const [name, file] of Object.entries(files)) {
+    const path = safePath(name, "files", { absolute: true });
+    const owner = { path, uid: file.uid, gid: file.gid };
+    let entry: TreeEntry;
+    switch (file.type) {
+      case "content":
+        entry = { type: "file", ...owner, mode: file.mode, content: store.blobs.put(file.content) };
+        break;
+      case "copy": {
+        const copy = copies[file.layer]!;
+        entry = { ...copy, ...owner, mode: file.mode ?? copy.mode };
+        break;
+      }
+      case "symlink":
+        entry = { type: "symlink", ...owner, mode: 0o777, target: file.target };
+        break;
+      case "directory":
+        entry = { ...plainDirectory(path), ...owner, mode: file.mode };
+        break;
+      default:
+        entry = { type: file.type, ...owner, mode: file.mode, major: file.major, minor: file.minor };
+    }
+    builder.add(entry, { origin: "files", ownDirectories: true });
+  }
+}
+
+function addUsers(
+  builder: TreeBuilder,
+  { users, copies, store }: { users: ComposeOptions["users"]; copies: readonly FileEntry[]; store: Store },
+): void {
+  const read = (path: string): string => {
+    const entry = builder.get(path);
+    return entry?.type === "file" ? store.readContent(entry.content).toString("utf8") : "";
+  };
+  const existing: AccountFiles = { passwd: read("etc/passwd"), group: read("etc/group"), shadow: read("etc/shadow") };
+  const accounts = numberAccounts(users, existing);
+  const merged = mergeAccounts(accounts, existing);
+  addText(builder, store, { path: "etc/passwd", text: merged.passwd, mode: 0o644 });
+  addText(builder, store, { path: "etc/group", text: merged.group, mode: 0o644 });
+  addText(builder, store, { path: "etc/shadow", text: merged.shadow, mode: 0o600 });
+  for (const [i, account] of accounts.entries()) {
+    const owner = { uid: account.uid, gid: account.gid };
+    const home = safePath(account.home, `user ${account.name}`, { absolute: true });
+    if (home !== "" && !builder.has(home))
+      builder.add({ ...plainDirectory(home), ...owner, mode: 0o700 }, { origin: "users", ownDirectories: true });
+    const keys = users[i]!.sshKeys;
+    if (keys === undefined) continue;
+    builder.add(
+      { ...plainDirectory(`${home}/.ssh`), ...owner, mode: 0o700 },
+      { origin: "users", ownDirectories: true },
+    );
+    builder.add({ ...copies[keys]!, path: `${home}/.ssh/authorized_keys`, ...owner, mode: 0o600 }, { origin: "users" });
+  }
+}
+
+function addText(
+  builder: TreeBuilder,
+  store: Store,
+  { path, text, mode }: { path: string; text: string; mode: number },
+): void {
+  builder.add({ type: "file", path, mode, uid: 0, gid: 0, content: store.blobs.put(text) }, { origin: path });
+}
+
+function contentOf(tree: FileTree): FileEntry {
+  const [entry] = tree;
+  if (tree.length !== 1 || entry?.type !== "file")
+    throw new BootwrightError("UNSUPPORTED", "a directory cannot be copied as a file", {
+      hint: "use `from: [{ dir: … }]` for directories",
+    });
+  return entry;
+}

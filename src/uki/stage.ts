@@ -1,0 +1,66 @@
+/** The stage that puts kernel, initrd and command line into one EFI file. */
+
+import { type BlobInput, defineStage, type Stage } from "../stage/stage.ts";
+import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
+import { openBlobSource } from "../store/blob-source.ts";
+import { assembleUki, type UkiContent } from "./uki.ts";
+
+export interface UkiStageOptions {
+  readonly name: string;
+  readonly stub: BlobInput;
+  readonly kernel: BlobInput;
+  readonly initrd?: BlobInput | undefined;
+  /** The kernel's release, for `.uname`. */
+  readonly release?: BlobInput | undefined;
+  readonly cmdline: string;
+  /** Text of os-release(5), unless `osReleaseFile` is given. */
+  readonly osRelease: string;
+  readonly osReleaseFile?: BlobInput | undefined;
+  readonly splash?: BlobInput | undefined;
+  readonly dtb?: BlobInput | undefined;
+  readonly sbat?: BlobInput | undefined;
+  readonly microcode?: BlobInput | undefined;
+}
+
+type UkiInputs = {
+  [K in "stub" | "kernel" | "initrd" | "release" | "osReleaseFile" | "splash" | "dtb" | "sbat" | "microcode"]:
+    | BlobInput
+    | undefined;
+};
+
+export function ukiStage(options: UkiStageOptions): Stage<UkiInputs, { image: BlobArtifact }> {
+  const { name, cmdline, osRelease, stub, kernel, initrd, release, osReleaseFile, splash, dtb, sbat, microcode } =
+    options;
+  return defineStage({
+    name,
+    kind: "uki",
+    version: 1,
+    inputs: { stub, kernel, initrd, release, osReleaseFile, splash, dtb, sbat, microcode },
+    params: { cmdline, ...(osReleaseFile === undefined ? { osRelease } : {}) },
+    outputs: ["image"],
+    run: async ({ inputs, store }) => {
+      const { blobs } = store;
+      const content = (blob: BlobArtifact | undefined): UkiContent | undefined =>
+        blob === undefined ? undefined : { size: blob.size, read: () => blobs.read(blob) };
+      const bytes = (blob: BlobArtifact | undefined): Uint8Array | undefined =>
+        blob === undefined ? undefined : blobs.readAll(blob);
+      using stubSource = openBlobSource(blobs, inputs.stub!);
+      using linux = openBlobSource(blobs, inputs.kernel!);
+      const sections = {
+        ".osrel": bytes(inputs.osReleaseFile) ?? osRelease,
+        ".cmdline": cmdline,
+        ".uname": bytes(inputs.release),
+        ".dtb": content(inputs.dtb),
+        ".splash": content(inputs.splash),
+        ".ucode": content(inputs.microcode),
+        ".initrd": content(inputs.initrd),
+        ".sbat": bytes(inputs.sbat),
+      };
+      const given = Object.fromEntries(
+        Object.entries(sections).filter(([, value]) => value !== undefined && value !== ""),
+      );
+      const uki = assembleUki({ stub: stubSource, linux, sections: given });
+      return { image: blobArtifact(blobs.putSync(uki.chunks())) };
+    },
+  });
+}
