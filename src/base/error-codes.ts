@@ -197,6 +197,21 @@ export const ERROR_CODES = {
     title: "The guest's kernel panicked",
     help: "The last console lines and, where recognised, the cause are shown.",
   },
+  GUEST_TIMEOUT: {
+    exit: "guest",
+    title: "The guest did not do something in time",
+    help: "The message says what was waited for; the last console lines are shown. Waits take a `timeout` in milliseconds.",
+  },
+  GUEST_EXEC_FAILED: {
+    exit: "guest",
+    title: "A command could not run in the guest",
+    help: "Commands go to the guest agent, or else to a shell on the serial console. The message says which of them failed, and how.",
+  },
+  GUEST_GONE: {
+    exit: "guest",
+    title: "The machine stopped while something waited for it",
+    help: "The guest powered off, rebooted or panicked, or was stopped; the last console lines are shown.",
+  },
   MACHINE_FAILED: {
     exit: "guest",
     title: "The virtual machine stopped by itself",

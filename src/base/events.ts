@@ -53,6 +53,7 @@ export type BuildEvent =
   | { readonly type: "machine.start"; readonly machine: string; readonly accelerator: string; readonly why: string }
   | { readonly type: "machine.phase"; readonly machine: string; readonly phase: string; readonly ms: number }
   | { readonly type: "machine.console"; readonly machine: string; readonly text: string }
+  | { readonly type: "machine.end"; readonly machine: string; readonly reason: string; readonly ms: number }
   | { readonly type: "test.start"; readonly file: string; readonly test: string }
   | {
       readonly type: "test.done";

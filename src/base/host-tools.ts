@@ -1,0 +1,129 @@
+/**
+ * What may be needed from the host: programs and files, what each is for, and the Debian package that brings it. Checked
+ * before anything starts, so that all that is missing is said at once.
+ */
+import { accessSync, constants, existsSync, statSync } from "node:fs";
+import path from "node:path";
+import { BootwrightError } from "./errors.ts";
+import { hostPath } from "./process.ts";
+
+export interface HostTool {
+  readonly find: { readonly program: string } | { readonly anyFile: readonly string[] };
+  /** Completes "needed to …". */
+  readonly why: string;
+  /** Of Debian and Ubuntu. */
+  readonly package: string;
+  /** `run`: for what users do; `test`: only for the project's own tests (independent readers of what we write). */
+  readonly for: "run" | "test";
+}
+
+const program = (name: string, debian: string, why: string, use: HostTool["for"] = "run"): HostTool => ({
+  find: { program: name },
+  package: debian,
+  why,
+  for: use,
+});
+
+/** The variable store has the code's name with VARS for CODE; the first pair that is complete is used. */
+export const OVMF_CODE_FILES = [
+  "/usr/share/OVMF/OVMF_CODE_4M.fd",
+  "/usr/share/OVMF/OVMF_CODE.fd",
+  "/usr/share/edk2/x64/OVMF_CODE.4m.fd",
+  "/usr/share/edk2/ovmf/OVMF_CODE.fd",
+  "/usr/share/qemu/ovmf-x86_64-code.bin",
+] as const;
+
+export const HOST_TOOLS = {
+  "qemu-system-x86_64": program("qemu-system-x86_64", "qemu-system-x86", "boot x86_64 machines"),
+  ovmf: {
+    find: { anyFile: OVMF_CODE_FILES },
+    package: "ovmf",
+    why: "boot machines by UEFI, as hardware does",
+    for: "run",
+  },
+  bwrap: program("bwrap", "bubblewrap", "run build programs in a sandbox without network or root"),
+  gpgv: program("gpgv", "gpgv", "verify the signature of a distribution's package index"),
+  "debian-archive-keyring": {
+    find: {
+      anyFile: [
+        "/usr/share/keyrings/debian-archive-keyring.gpg",
+        "/usr/share/keyrings/debian-archive-keyring.pgp",
+        "/usr/share/keyrings/ubuntu-archive-keyring.gpg",
+      ],
+    },
+    package: "debian-archive-keyring",
+    why: "know the keys that sign Debian's package index",
+    for: "run",
+  },
+  git: program("git", "git", "fetch sources that are pinned to a git commit"),
+  cpio: program("cpio", "cpio", "read our initramfs with GNU cpio", "test"),
+  objdump: program("objdump", "binutils", "read our EFI files with binutils", "test"),
+  "fsck.fat": program("fsck.fat", "dosfstools", "check our FAT file systems", "test"),
+  mdir: program("mdir", "mtools", "read our FAT file systems", "test"),
+  sfdisk: program("sfdisk", "fdisk", "check our partition tables", "test"),
+  xz: program("xz", "xz-utils", "read what we compressed with xz", "test"),
+  lz4: program("lz4", "lz4", "read what we compressed with lz4", "test"),
+  zstd: program("zstd", "zstd", "read what we compressed with zstd", "test"),
+  tar: program("tar", "tar", "read and write archives with GNU tar", "test"),
+  "dpkg-deb": program("dpkg-deb", "dpkg", "read and write Debian packages", "test"),
+} as const satisfies Record<string, HostTool>;
+
+export type HostToolName = keyof typeof HOST_TOOLS;
+
+export const hostToolNames = (use: HostTool["for"]): readonly HostToolName[] =>
+  (Object.keys(HOST_TOOLS) as HostToolName[]).filter((name) => use === "test" || HOST_TOOLS[name].for === "run");
+
+/** The path of the program or file, or undefined. `directories` stands for PATH plus the sbin directories. */
+export function findTool(
+  name: HostToolName,
+  directories: readonly string[] = hostPath().split(":"),
+): string | undefined {
+  const { find }: HostTool = HOST_TOOLS[name];
+  if ("anyFile" in find) return find.anyFile.find((file) => existsSync(file));
+  return findProgram(find.program, directories);
+}
+
+/** As `which`, with the sbin directories. */
+export function findProgram(name: string, directories: readonly string[] = hostPath().split(":")): string | undefined {
+  return directories.map((dir) => path.join(dir, name)).find(isExecutable);
+}
+
+/** Paths by name. Throws HOST_TOOL_MISSING that lists all that is missing, with the one command to run. */
+export function requireTools<N extends HostToolName>(
+  names: readonly N[],
+  find: (name: HostToolName) => string | undefined = findTool,
+): Readonly<Record<N, string>> {
+  const found = new Map<N, string>();
+  const missing: N[] = [];
+  for (const name of names) {
+    const file = find(name);
+    if (file === undefined) missing.push(name);
+    else found.set(name, file);
+  }
+  if (missing.length > 0) throw missingTools(missing);
+  return Object.fromEntries(found) as Record<N, string>;
+}
+
+export function missingTools(names: readonly HostToolName[]): BootwrightError {
+  const lines = names.map((name) => `${name} (package ${HOST_TOOLS[name].package}): needed to ${HOST_TOOLS[name].why}`);
+  return new BootwrightError("HOST_TOOL_MISSING", `this host lacks ${names.join(", ")}`, {
+    detail: lines.join("\n"),
+    hint: `bootwright doctor --fix, or: ${installCommand(names)}`,
+  });
+}
+
+export const packagesFor = (names: readonly HostToolName[]): readonly string[] =>
+  [...new Set(names.map((name) => HOST_TOOLS[name].package))].sort();
+
+/** The one command to run, on Debian and Ubuntu. */
+export const installCommand = (names: readonly HostToolName[]): string =>
+  `sudo apt-get install -y --no-install-recommends ${packagesFor(names).join(" ")}`;
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
