@@ -65,6 +65,11 @@ export class ByteStream {
     for await (const _ of this.chunks(length));
   }
 
+  /** Reads to the end and drops it. */
+  async drain(): Promise<void> {
+    while (await this.#fill()) this.#advance(this.#chunk.length - this.#used);
+  }
+
   async #fill(): Promise<boolean> {
     while (this.#used === this.#chunk.length) {
       if (this.#ended) return false;
