@@ -1,0 +1,44 @@
+/** The one command table. A command's file is loaded only when the command is used. */
+import type { Command } from "./command.ts";
+
+export interface TableEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** The first help screen shows the common ones. */
+  readonly common: boolean;
+  readonly load: () => Promise<Command>;
+}
+
+export const COMMANDS: readonly TableEntry[] = [
+  entry("init", "make a new project", async () => (await import("./commands/init.ts")).init, true),
+  entry("build", "build images into out/", async () => (await import("./commands/build.ts")).build, true),
+  entry("boot", "boot an image in a virtual machine", async () => (await import("./commands/boot.ts")).boot, true),
+  entry("dev", "watch, rebuild and reboot", async () => (await import("./commands/dev.ts")).dev, true),
+  entry("test", "run boot tests", async () => (await import("./commands/test.ts")).test, true),
+  entry("plan", "show what a build would do", async () => (await import("./commands/plan.ts")).plan, true),
+  entry(
+    "explain",
+    "say why a stage ran, or what a code means",
+    async () => (await import("./commands/explain.ts")).explain,
+    true,
+  ),
+  entry("config", "show the resolved config", async () => (await import("./commands/config.ts")).config, true),
+  entry("doctor", "check this machine, and fix it", async () => (await import("./commands/doctor.ts")).doctor, true),
+  entry("inspect", "show what an artifact holds", async () => (await import("./commands/inspect.ts")).inspect),
+  entry("diff", "compare two artifacts", async () => (await import("./commands/diff.ts")).diff),
+  entry("update", "pin newer sources", async () => (await import("./commands/update.ts")).update),
+  entry("store", "list, verify or clean the store", async () => (await import("./commands/store.ts")).store),
+  entry(
+    "completion",
+    "print a shell's completion script",
+    async () => (await import("./commands/completion.ts")).completion,
+  ),
+  entry("help", "explain a command or a topic", async () => (await import("./commands/help.ts")).help),
+  entry("version", "print the version", async () => (await import("./commands/version.ts")).version),
+];
+
+export const findCommand = (name: string): TableEntry | undefined => COMMANDS.find((one) => one.name === name);
+
+function entry(name: string, summary: string, load: () => Promise<Command>, common = false): TableEntry {
+  return { name, summary, load, common };
+}
