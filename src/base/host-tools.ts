@@ -13,11 +13,15 @@ export interface HostTool {
   readonly why: string;
   /** Of Debian and Ubuntu. */
   readonly package: string;
-  /** `run`: for what users do; `test`: only for the project's own tests (independent readers of what we write). */
-  readonly for: "run" | "test";
+  readonly for: HostUse;
 }
 
-const program = (name: string, debian: string, why: string, use: HostTool["for"] = "run"): HostTool => ({
+/** Each includes what comes before it. `test`: the project's own tests, with independent readers of what we write. */
+export type HostUse = "build" | "boot" | "test";
+
+const USES: readonly HostUse[] = ["build", "boot", "test"];
+
+const program = (name: string, debian: string, why: string, use: HostUse = "build"): HostTool => ({
   find: { program: name },
   package: debian,
   why,
@@ -34,12 +38,12 @@ export const OVMF_CODE_FILES = [
 ] as const;
 
 export const HOST_TOOLS = {
-  "qemu-system-x86_64": program("qemu-system-x86_64", "qemu-system-x86", "boot x86_64 machines"),
+  "qemu-system-x86_64": program("qemu-system-x86_64", "qemu-system-x86", "boot x86_64 machines", "boot"),
   ovmf: {
     find: { anyFile: OVMF_CODE_FILES },
     package: "ovmf",
     why: "boot machines by UEFI, as hardware does",
-    for: "run",
+    for: "boot",
   },
   bwrap: program("bwrap", "bubblewrap", "run build programs in a sandbox without network or root"),
   gpgv: program("gpgv", "gpgv", "verify the signature of a distribution's package index"),
@@ -53,7 +57,7 @@ export const HOST_TOOLS = {
     },
     package: "debian-archive-keyring",
     why: "know the keys that sign Debian's package index",
-    for: "run",
+    for: "build",
   },
   git: program("git", "git", "fetch sources that are pinned to a git commit"),
   cpio: program("cpio", "cpio", "read our initramfs with GNU cpio", "test"),
@@ -70,8 +74,8 @@ export const HOST_TOOLS = {
 
 export type HostToolName = keyof typeof HOST_TOOLS;
 
-export const hostToolNames = (use: HostTool["for"]): readonly HostToolName[] =>
-  (Object.keys(HOST_TOOLS) as HostToolName[]).filter((name) => use === "test" || HOST_TOOLS[name].for === "run");
+export const hostToolNames = (use: HostUse): readonly HostToolName[] =>
+  (Object.keys(HOST_TOOLS) as HostToolName[]).filter((name) => USES.indexOf(HOST_TOOLS[name].for) <= USES.indexOf(use));
 
 /** The path of the program or file, or undefined. `directories` stands for PATH plus the sbin directories. */
 export function findTool(

@@ -114,7 +114,7 @@ function failure(stderr: string, timedOut: boolean): string {
   const internal = /KVM internal error[^\n]*/.exec(stderr)?.[0];
   if (internal !== undefined) return internal;
   if (timedOut) return "a probe guest did not run";
-  return (lastLines(stderr, 1) || "a probe guest did not run").slice(0, 200);
+  return (/Assertion [^\n]*/.exec(stderr)?.[0] ?? (lastLines(stderr, 1) || "a probe guest did not run")).slice(0, 120);
 }
 
 function probeKey(binary: string): string {
