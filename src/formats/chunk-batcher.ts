@@ -1,6 +1,7 @@
 /**
  * Gathers many small writes (headers, padding, small files) into chunks of about 1 MiB, because a stream pays for each
- * chunk. Large chunks pass through uncopied, so a source must not reuse the buffers that it hands out.
+ * chunk. Chunks of 256 KiB and more pass through uncopied, so a source must not reuse their buffers; smaller ones are
+ * copied before `write` returns, so a reader of many small files may hand out one buffer again and again.
  */
 
 const BATCH = 1024 * 1024;
