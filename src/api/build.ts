@@ -1,14 +1,99 @@
 /** Builds images into `out/`. */
+import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
+import { formatDuration, formatSize } from "../base/size.ts";
+import type { PlannedImage } from "../plan/images.ts";
+import { explainGone, PackageGone } from "../source/fetch.ts";
+import { orderStages } from "../stage/graph.ts";
+import { type RunReport, runStages } from "../stage/scheduler.ts";
+import type { AnyStage, OutputRef } from "../stage/stage.ts";
+import type { Artifact } from "../store/artifact.ts";
+import { linkOutput } from "./output.ts";
+import { projectResolver } from "./pins.ts";
+import { openProject, type Project, type ProjectPlan, planPinned } from "./project.ts";
 import type { Report, Session } from "./session.ts";
+import { requireStageTools } from "./stage-tools.ts";
 
 export interface BuildOptions {
-  /** Default: the only image, or all. */
+  /** Default: all images. */
   readonly images: readonly string[];
-  /** Directory or file to link the result to; default: out/. */
+  /** File or directory to put the result in; default: out/. */
   readonly output?: string;
 }
 
-export async function build(_session: Session, _options: BuildOptions): Promise<Report> {
-  throw new BootwrightError("UNSUPPORTED", "`build` is not in this version yet");
+export interface BuiltImage {
+  readonly image: PlannedImage;
+  readonly artifact: Artifact;
+  /** Absolute path of the result. */
+  readonly file: string;
+}
+
+export async function build(session: Session, options: BuildOptions): Promise<Report> {
+  await using project = await openProject(session);
+  const { built, run } = await buildImages(project, options);
+  const images = built.map(({ image, artifact, file }) => ({
+    name: image.name,
+    kind: image.kind,
+    file,
+    digest: `sha256:${artifact.hash}`,
+    size: artifact.size,
+  }));
+  const shown = (file: string) => path.relative(session.cwd, file) || ".";
+  return {
+    data: { images, ran: run.ran, cached: run.cached, ms: Math.round(run.ms) },
+    text: images
+      .map(({ file, size, digest }) => `${shown(file)}  ${formatSize(size)}  ${digest.slice(0, 19)}`)
+      .join("\n"),
+    quiet: images.map(({ digest }) => digest).join("\n"),
+    summary:
+      `built in ${formatDuration(run.ms)}: ${run.ran} stage${run.ran === 1 ? "" : "s"} ran, ${run.cached} cached\nnext: bootwright boot ${images[0]?.name ?? ""}`.trimEnd(),
+  };
+}
+
+/** Builds and links; what `boot`, `test` and `dev` start from. `extra` are further outputs wanted, unlinked. */
+export async function buildImages(
+  project: Project,
+  options: BuildOptions & { extra?: (image: PlannedImage) => readonly OutputRef[] },
+): Promise<{ built: BuiltImage[]; run: RunReport; plan: ProjectPlan }> {
+  const plan = await planPinned(project, options.images);
+  const extras = plan.images.flatMap((image) => options.extra?.(image) ?? []);
+  const targets = [...plan.images.map((image) => image.output), ...extras].map((ref) => ref.stage);
+  const run = await runPlanned(project, targets);
+  const output = options.output === undefined ? undefined : path.resolve(project.session.cwd, options.output);
+  if (output !== undefined && plan.images.length > 1 && path.extname(output) !== "")
+    throw new BootwrightError("USAGE", "--output names a file, but there are several images", {
+      hint: "name a directory, or one image",
+    });
+  const built = plan.images.map((image) => {
+    const artifact = run.output(image.output.stage, image.output.output);
+    const file =
+      output === undefined
+        ? path.join(project.outDir, image.fileName)
+        : path.extname(output) !== ""
+          ? output
+          : path.join(output, image.fileName);
+    const key = run.stages.find((report) => report.stage === image.output.stage.name)!.key;
+    linkOutput(file, artifact, { store: project.store, project: project.configFile, name: image.name, key });
+    return { image, artifact, file };
+  });
+  return { built, run, plan };
+}
+
+export async function runPlanned(project: Project, targets: readonly AnyStage[]): Promise<RunReport> {
+  const { session, store, configFile, config } = project;
+  requireStageTools(orderStages(targets), store);
+  try {
+    return await runStages(targets, {
+      store,
+      emit: session.emit,
+      signal: session.signal,
+      project: configFile,
+      ...(session.jobs !== undefined && { jobs: session.jobs }),
+    });
+  } catch (error) {
+    if (!(error instanceof PackageGone)) throw error;
+    throw await explainGone(error, projectResolver(project), config.arch === "aarch64" ? "arm64" : "amd64").catch(
+      () => error,
+    );
+  }
 }

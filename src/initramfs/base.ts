@@ -1,6 +1,7 @@
 /** The stage that makes the lowest layer of an initramfs: BusyBox with its links, its init files, device nodes and mount points. */
 
 import { comparePaths } from "../base/bytes.ts";
+import { digestOf } from "../base/digest.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { canonicalJson, type Json } from "../base/json.ts";
 import { type FileTree, parentPath, type TreeEntry } from "../formats/filetree.ts";
@@ -18,21 +19,28 @@ export interface BaseTreeOptions {
   readonly busybox?: TreeInput;
   /** The load list that the modules stage made: JSON array of paths. */
   readonly loadList?: BlobInput;
-  /** guest/agent.sh */
-  readonly agent?: TreeInput;
+  /** The text of guest/agent.sh, with init "busybox" and `settings.agent`. */
+  readonly agentScript: string;
   readonly settings: Omit<BusyboxInitOptions, "modules">;
 }
 
-type BaseInputs = { busybox: TreeInput | undefined; loadList: BlobInput | undefined; agent: TreeInput | undefined };
+type BaseInputs = { busybox: TreeInput | undefined; loadList: BlobInput | undefined };
 
 export function initramfsBase(options: BaseTreeOptions): Stage<BaseInputs, { tree: TreeArtifact }> {
-  const { init, settings } = options;
-  return defineStage({
+  const { init, settings, agentScript } = options;
+  const withAgent = init === "busybox" && settings.agent;
+  return defineStage<BaseInputs, { tree: TreeArtifact }>({
     name: options.name,
     kind: "initramfs-base",
     version: 1,
-    inputs: { busybox: options.busybox, loadList: options.loadList, agent: options.agent },
-    params: JSON.parse(canonicalJson({ init, settings: settings as unknown as Json })),
+    inputs: { busybox: options.busybox, loadList: options.loadList },
+    params: JSON.parse(
+      canonicalJson({
+        init,
+        settings: settings as unknown as Json,
+        ...(withAgent && { agent: digestOf(agentScript).hash }),
+      }),
+    ),
     outputs: ["tree"],
     run: async ({ inputs, store }) => {
       const entries = new Map<string, TreeEntry>();
@@ -45,8 +53,15 @@ export function initramfsBase(options: BaseTreeOptions): Stage<BaseInputs, { tre
         for (const [path, { content, mode }] of Object.entries(busyboxInitFiles({ ...settings, modules })))
           add({ type: "file", path: path.slice(1), mode, uid: 0, gid: 0, content: store.blobs.put(content) });
       }
-      const agent = inputs.agent === undefined ? undefined : store.getTree(inputs.agent)[0];
-      if (agent?.type === "file") add({ ...agent, path: "usr/lib/bootwright/agent", mode: 0o755 });
+      if (withAgent)
+        add({
+          type: "file",
+          path: "usr/lib/bootwright/agent",
+          mode: 0o755,
+          uid: 0,
+          gid: 0,
+          content: store.blobs.put(agentScript),
+        });
       return { tree: store.putTree(withParents(entries)) };
     },
   });

@@ -4,6 +4,9 @@ import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import type { DebianSourceConfig } from "./schema.ts";
 
+/** `components` may be frozen. */
+type Config = Readonly<Omit<DebianSourceConfig, "components">> & { readonly components: readonly string[] };
+
 export interface AptSource {
   /** Without trailing slash. */
   readonly uri: string;
@@ -19,7 +22,7 @@ const DEFAULT_KEYRINGS = [
 ];
 
 /** Throws MIRROR_UNKNOWN when neither config nor host names one. `root` is "/" but for tests. */
-export function aptSources(config: DebianSourceConfig, options: { projectDir: string; root?: string }): AptSource[] {
+export function aptSources(config: Config, options: { projectDir: string; root?: string }): AptSource[] {
   const root = options.root ?? "/";
   const keyrings = config.keyring === undefined ? undefined : [path.resolve(options.projectDir, config.keyring)];
   if (config.mirror !== undefined) {
@@ -52,7 +55,7 @@ export function aptSources(config: DebianSourceConfig, options: { projectDir: st
 function configuredSources(
   uri: string,
   suite: string,
-  { config, keyrings }: { config: DebianSourceConfig; keyrings: readonly string[] | undefined },
+  { config, keyrings }: { config: Config; keyrings: readonly string[] | undefined },
 ): AptSource[] {
   const base = { components: config.components, keyrings: keyrings ?? DEFAULT_KEYRINGS };
   const trimmed = uri.replace(/\/+$/, "");
@@ -63,7 +66,7 @@ function configuredSources(
   return sources;
 }
 
-const usedComponents = (config: DebianSourceConfig, source: AptSource): string[] =>
+const usedComponents = (config: Config, source: AptSource): string[] =>
   source.components.filter((name) => config.components.includes(name));
 
 const belongsTo = (suite: string, codename: string): boolean =>

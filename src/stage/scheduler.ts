@@ -251,6 +251,10 @@ function forgetResultsWith(hash: string, order: readonly AnyStage[], { store, pr
       return reached.has(hash);
     });
   store.forget(guilty.map((row) => row.key));
+  // A pinned tree would count as present while its own encoding is there.
+  for (const row of guilty)
+    for (const artifact of Object.values(JSON.parse(row.outputs) as Outputs))
+      if (artifact.kind === "tree") store.blobs.remove(artifact.hash);
   return guilty.length > 0;
 }
 

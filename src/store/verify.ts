@@ -30,9 +30,12 @@ export function verifyStore(store: Store, onProgress: (done: number) => void = (
   const incomplete: string[] = [];
   for (const row of store.db.all<{ key: string; outputs: string }>("SELECT key, outputs FROM results")) {
     const reached = new Set<string>();
-    for (const artifact of Object.values(JSON.parse(row.outputs) as Record<string, Artifact>))
-      reach(store, artifact, reached);
-    if (!reached.isSubsetOf(there)) incomplete.push(row.key);
+    const outputs = JSON.parse(row.outputs) as Record<string, Artifact>;
+    for (const artifact of Object.values(outputs)) reach(store, artifact, reached);
+    if (reached.isSubsetOf(there)) continue;
+    incomplete.push(row.key);
+    // A tree with holes is worse than none: a pinned one would count as present.
+    for (const artifact of Object.values(outputs)) if (artifact.kind === "tree") store.blobs.remove(artifact.hash);
   }
   store.forget(incomplete);
   return { blobs: there.size + damaged.length, bytes, damaged, incomplete: incomplete.length };

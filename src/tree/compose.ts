@@ -2,11 +2,11 @@
 import { BootwrightError } from "../base/errors.ts";
 import type { FileEntry, FileTree, TreeEntry } from "../formats/filetree.ts";
 import { safePath } from "../formats/filetree.ts";
-import { defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
+import { plainDirectory, TreeBuilder } from "../formats/tree-builder.ts";
+import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import type { TreeArtifact } from "../store/artifact.ts";
 import type { Store } from "../store/store.ts";
 import { type Account, type AccountFiles, mergeAccounts, numberAccounts } from "./accounts.ts";
-import { plainDirectory, TreeBuilder } from "./builder.ts";
 import { globMatcher } from "./glob.ts";
 
 /** A file that the config spells out. `layer` names an input tree whose entry "" is the content. */
@@ -53,6 +53,10 @@ export interface ComposeOptions {
   readonly remove: readonly string[];
   readonly users: readonly (Account & { readonly sshKeys?: number })[];
   readonly hostname?: string | undefined;
+  /** Programs that must be there and executable: what `run` and `services` start. */
+  readonly programs?: readonly string[];
+  /** Of lib/firmware, keep only what these globs match, and what `firmware` (a JSON array of names) lists. */
+  readonly firmware?: { readonly globs: readonly string[]; readonly named: BlobInput | undefined };
   readonly permissions: Readonly<
     Record<
       string,
@@ -63,7 +67,10 @@ export interface ComposeOptions {
 
 export function composeTree(
   options: ComposeOptions,
-): Stage<{ layers: readonly TreeInput[]; copies: readonly TreeInput[] }, { tree: TreeArtifact }> {
+): Stage<
+  { layers: readonly TreeInput[]; copies: readonly TreeInput[]; firmware: BlobInput | undefined },
+  { tree: TreeArtifact }
+> {
   const params = {
     placements: options.layers.map(({ placement: { to, strip, subdir } }) => ({ to, strip, subdir })),
     files: options.files,
@@ -71,12 +78,18 @@ export function composeTree(
     users: options.users,
     hostname: options.hostname ?? null,
     permissions: options.permissions,
+    ...(options.programs && { programs: options.programs }),
+    ...(options.firmware && { firmware: options.firmware.globs }),
   };
   return defineStage({
     name: options.name,
     kind: "tree",
     version: 1,
-    inputs: { layers: options.layers.map(({ tree }) => tree), copies: options.copies },
+    inputs: {
+      layers: options.layers.map(({ tree }) => tree),
+      copies: options.copies,
+      firmware: options.firmware?.named,
+    },
     params: JSON.parse(JSON.stringify(params)),
     outputs: ["tree"],
     run: async ({ inputs, store }) => {
@@ -98,9 +111,46 @@ export function composeTree(
         }));
         if (!known) throw new BootwrightError("NAME_UNKNOWN", `permissions: the tree has no ${path}`);
       }
+      if (options.firmware !== undefined) {
+        const named =
+          inputs.firmware === undefined
+            ? []
+            : (JSON.parse(store.blobs.readAll(inputs.firmware).toString()) as string[]);
+        keepFirmware(builder, [...options.firmware.globs, ...named]);
+      }
+      for (const program of options.programs ?? []) requireProgram(builder, program);
       return { tree: store.putTree(builder.build()) };
     },
   });
+}
+
+/** Compressed firmware (`x.bin.xz`) counts under its plain name, as the kernel looks for it. */
+function keepFirmware(builder: TreeBuilder, patterns: readonly string[]): void {
+  const wanted = globMatcher(patterns.map((pattern) => (pattern.includes("/") ? pattern : `/${pattern}`)));
+  const directories = new Set([...builder.paths()].filter((path) => builder.get(path)?.type === "directory"));
+  builder.remove((path) => {
+    const name = /^(?:usr\/)?lib\/firmware\/(?:updates\/)?(.+)$/.exec(path)?.[1];
+    return name !== undefined && !directories.has(path) && !wanted(name.replace(/\.(xz|zst)$/, ""));
+  });
+}
+
+function requireProgram(builder: TreeBuilder, program: string): void {
+  let path = safePath(program, "run", { absolute: true });
+  let entry = builder.get(path);
+  for (let hops = 0; entry?.type === "symlink" && hops < 40; hops++) {
+    path = entry.target.startsWith("/")
+      ? entry.target.slice(1)
+      : safePath(`${path.slice(0, path.lastIndexOf("/") + 1)}${entry.target}`, "run");
+    entry = builder.get(path);
+  }
+  if (entry === undefined)
+    throw new BootwrightError("PATH_MISSING", `${program} is to be run, but the tree does not hold it`, {
+      hint: `add it under files: { "${program}": { content: "#!/bin/sh\\n…", executable: true } }`,
+    });
+  if (entry.type !== "file" || (entry.mode & 0o111) === 0)
+    throw new BootwrightError("CONFIG_INVALID", `${program} is to be run, but is not an executable file`, {
+      hint: `files: { "${program}": { …, executable: true } }`,
+    });
 }
 
 function addFiles(

@@ -102,7 +102,7 @@ const userSchema = z.strictObject({
   password: z
     .union([
       z.enum(["none", "locked"]),
-      z.string().regex(/^\$[0-9a-z]+\$[^:\n]+$/, 'expected "none", "locked" or a crypt hash such as "$6$…"'),
+      z.string().regex(/^\$[0-9a-z]+\$[^:\n]+$/, { error: 'expected a crypt hash such as "$6$…"', abort: true }),
     ])
     .default("locked")
     .describe('"none" logs in without one, "locked" never; else a crypt hash.'),

@@ -4,14 +4,7 @@
  */
 import { comparePaths } from "../base/bytes.ts";
 import { BootwrightError } from "../base/errors.ts";
-import {
-  baseName,
-  type DirectoryEntry,
-  type FileTree,
-  parentPath,
-  safePath,
-  type TreeEntry,
-} from "../formats/filetree.ts";
+import { baseName, type DirectoryEntry, type FileTree, parentPath, safePath, type TreeEntry } from "./filetree.ts";
 
 export interface AddOptions {
   /** Named in errors: "package busybox-static", "files". */

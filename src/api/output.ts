@@ -1,0 +1,96 @@
+/**
+ * `out/`: artifacts under names. Files are hard links to read-only blobs (copies where the store is on another file
+ * system), directories are symbolic links that switch at once. A failed build touches none of them.
+ */
+import fs from "node:fs";
+import path from "node:path";
+import { systemClock } from "../base/clock.ts";
+import { BootwrightError, ioError, systemCode } from "../base/errors.ts";
+import { ensureDir, removeQuietly, removeTree, temporaryName } from "../base/fs.ts";
+import type { Artifact } from "../store/artifact.ts";
+import { materialize } from "../store/materialize.ts";
+import type { Store } from "../store/store.ts";
+
+export interface OutputOptions {
+  readonly store: Store;
+  /** The project that keeps the artifact from being collected. */
+  readonly project: string;
+  readonly name: string;
+  readonly key: string;
+}
+
+/** Puts an artifact at `target`, atomically. What is there already and right is left alone. */
+export function linkOutput(target: string, artifact: Artifact, { store, project, name, key }: OutputOptions): void {
+  const row = store.db.get<{ hash: string }>("SELECT hash FROM refs WHERE project = ? AND name = ?", project, name);
+  if (row?.hash !== artifact.hash)
+    store.db.run(
+      "INSERT OR REPLACE INTO refs (project, name, kind, hash, size, key, made) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      ...[project, name, artifact.kind, artifact.hash, artifact.size, key, systemClock.now()],
+    );
+  if (artifact.kind === "blob") linkFile(store.blobs.path(artifact.hash), target);
+  else linkDirectory(target, { store, artifact });
+}
+
+function linkFile(blob: string, target: string): void {
+  const wanted = fs.statSync(blob);
+  const there = fs.lstatSync(target, { throwIfNoEntry: false });
+  if (there?.isDirectory())
+    throw new BootwrightError("EXISTS", `${target} is a directory`, {
+      hint: "remove it, or name another place with --output",
+    });
+  if (there !== undefined && there.ino === wanted.ino && there.dev === wanted.dev) return;
+  ensureDir(path.dirname(target));
+  const temporary = temporaryName(target);
+  try {
+    try {
+      fs.linkSync(blob, temporary);
+    } catch (error) {
+      if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EACCES"].includes(systemCode(error) ?? "")) throw error;
+      fs.copyFileSync(blob, temporary, fs.constants.COPYFILE_FICLONE);
+    }
+    fs.renameSync(temporary, target);
+  } catch (error) {
+    removeQuietly(temporary);
+    throw ioError("write", target, error);
+  }
+}
+
+/** `out/name` → `.name-HASH/`; the old directory goes when the link has moved. */
+function linkDirectory(
+  target: string,
+  { store, artifact }: { store: Store; artifact: Extract<Artifact, { kind: "tree" }> },
+): void {
+  const dir = path.dirname(target);
+  const name = `.${path.basename(target)}-${artifact.hash.slice(0, 16)}`;
+  const old = readLink(target);
+  if (old === name && fs.existsSync(path.join(dir, name))) return;
+  if (old === undefined && fs.existsSync(target))
+    throw new BootwrightError("EXISTS", `${target} is in the way`, {
+      hint: "remove it, or name another place with --output",
+    });
+  ensureDir(dir);
+  const real = path.join(dir, name);
+  if (!fs.existsSync(real)) {
+    const temporary = temporaryName(real);
+    materialize(store, store.getTree(artifact), temporary);
+    fs.renameSync(temporary, real);
+  }
+  const link = temporaryName(target);
+  try {
+    fs.symlinkSync(name, link);
+    fs.renameSync(link, target);
+  } catch (error) {
+    removeQuietly(link);
+    throw ioError("write", target, error);
+  }
+  if (old !== undefined && old !== name && old.startsWith(`.${path.basename(target)}-`))
+    removeTree(path.join(dir, old));
+}
+
+function readLink(target: string): string | undefined {
+  try {
+    return fs.readlinkSync(target);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,65 @@
+/** Answers requests that the lock does not know, and writes the answers down. */
+import { BootwrightError } from "../base/errors.ts";
+import { requireTools } from "../base/host-tools.ts";
+import { aptSources } from "../source/apt-config.ts";
+import { type Lock, type LockEntry, loadLock, writeLock } from "../source/lock.ts";
+import { Resolver, requestName, type SourceRequest } from "../source/request.ts";
+import type { Project, ProjectPlan } from "./project.ts";
+
+/** The lock with the missing pins added. Throws LOCK_FROZEN or OFFLINE when that is forbidden. */
+export async function pinMissing(project: Project, plan: ProjectPlan): Promise<Lock> {
+  const { session } = project;
+  const names = [...plan.ctx.missing.keys()];
+  if (session.frozen)
+    throw new BootwrightError("LOCK_FROZEN", `the lock has no pin for ${names.map((name) => `"${name}"`).join(", ")}`, {
+      hint: "run `bootwright update` and commit bootwright.lock",
+    });
+  if (session.offline)
+    throw new BootwrightError(
+      "OFFLINE",
+      `the lock has no pin for ${names.map((name) => `"${name}"`).join(", ")}, and resolving needs the network`,
+    );
+  const pins = await resolveRequests(project, [...plan.ctx.missing.values()]);
+  // Another build of this project may have pinned meanwhile: its pins stand.
+  const lock = { ...pins, ...loadLock(project.lockFile) };
+  writeLock(project.lockFile, lock);
+  session.emit({
+    type: "note",
+    text: `pinned ${names.length} source${names.length === 1 ? "" : "s"} in bootwright.lock`,
+  });
+  return lock;
+}
+
+export async function resolveRequests(
+  project: Project,
+  requests: readonly SourceRequest[],
+): Promise<Record<string, LockEntry>> {
+  const tools = new Set(
+    requests.flatMap((request) =>
+      request.type === "git" ? (["git"] as const) : request.type === "file" ? [] : (["gpgv"] as const),
+    ),
+  );
+  requireTools([...tools]);
+  const resolver = projectResolver(project);
+  const { emit, signal } = project.session;
+  project.store.begin();
+  const entries: Record<string, LockEntry> = {};
+  const kinds = requests.some((request) => request.type.startsWith("debian"));
+  if (kinds) emit({ type: "note", text: "reading the package index (InRelease verified with gpgv)" });
+  await Promise.all(
+    requests.map(async (request) => {
+      signal.throwIfAborted();
+      entries[requestName(request)] = await resolver.resolve(request);
+    }),
+  );
+  return entries;
+}
+
+export function projectResolver({ store, session, config }: Project): Resolver {
+  return new Resolver({
+    store,
+    emit: session.emit,
+    signal: session.signal,
+    aptSources: () => aptSources(config.sources.debian, { projectDir: config.dir }),
+  });
+}

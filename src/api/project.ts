@@ -1,0 +1,94 @@
+/** A project opened for one command: its config, lock, store, and the plan that they mean. Close it. */
+import fs from "node:fs";
+import path from "node:path";
+import { BootwrightError } from "../base/errors.ts";
+import { closeConnections } from "../base/http.ts";
+import { loadConfig } from "../config/load.ts";
+import type { ResolvedConfig } from "../config/resolved.ts";
+import { PlanContext } from "../plan/context.ts";
+import { type PlannedImage, planImage } from "../plan/images.ts";
+import { aptSources } from "../source/apt-config.ts";
+import { type Lock, loadLock } from "../source/lock.ts";
+import { Store } from "../store/store.ts";
+import { pinMissing } from "./pins.ts";
+import type { Session } from "./session.ts";
+
+export interface Project extends AsyncDisposable {
+  readonly session: Session;
+  readonly config: ResolvedConfig;
+  /** Files that the config consists of. */
+  readonly configFiles: readonly string[];
+  /** Absolute path of the config: what tells projects apart in the store. */
+  readonly configFile: string;
+  readonly lockFile: string;
+  readonly store: Store;
+  readonly outDir: string;
+}
+
+export interface ProjectPlan {
+  readonly images: readonly PlannedImage[];
+  readonly ctx: PlanContext;
+  readonly lock: Lock;
+}
+
+export async function openProject(session: Session): Promise<Project> {
+  const { config, file, files } = await loadConfig({
+    cwd: session.cwd,
+    config: session.configFile,
+    profiles: session.profiles,
+    env: session.env,
+    cacheDir: path.join(session.storeDir, "configs"),
+  });
+  const store = new Store(session.storeDir);
+  return {
+    session,
+    config,
+    configFiles: files,
+    configFile: file,
+    lockFile: path.join(config.dir, "bootwright.lock"),
+    store,
+    outDir: path.join(config.dir, "out"),
+    [Symbol.asyncDispose]: async () => {
+      store.close();
+      await closeConnections();
+    },
+  };
+}
+
+/** Plans images by name (none named: all). Writes nothing; what the lock lacks is in `ctx.missing`. */
+export function planProject(
+  project: Project,
+  { images, lock }: { images: readonly string[]; lock?: Lock },
+): ProjectPlan {
+  const { config, session, store } = project;
+  const known = lock ?? loadLock(project.lockFile);
+  const ctx = new PlanContext({
+    config,
+    lock: known,
+    store,
+    offline: session.offline,
+    agentScript: agentScript(),
+    aptSources: () => aptSources(config.sources.debian, { projectDir: config.dir }),
+  });
+  const names = images.length > 0 ? images : Object.keys(config.images);
+  if (names.length === 0)
+    throw new BootwrightError("CONFIG_INVALID", "the config has no images", {
+      hint: 'add one: images: { hello: { kind: "uki" } }',
+    });
+  return { images: names.map((name) => planImage(ctx, name)), ctx, lock: known };
+}
+
+/** Plans, and pins what the lock lacks (LOCK_FROZEN, OFFLINE where that is forbidden). */
+export async function planPinned(project: Project, images: readonly string[]): Promise<ProjectPlan> {
+  const plan = planProject(project, { images });
+  if (plan.ctx.missing.size === 0) return plan;
+  const lock = await pinMissing(project, plan);
+  return planProject(project, { images, lock });
+}
+
+let script: string | undefined;
+
+function agentScript(): string {
+  script ??= fs.readFileSync(new URL("../../guest/agent.sh", import.meta.url), "utf8");
+  return script;
+}

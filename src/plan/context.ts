@@ -1,0 +1,71 @@
+/** What planning knows and gathers while it walks the config. */
+import type { ResolvedConfig } from "../config/resolved.ts";
+import type { AptSource } from "../source/apt-config.ts";
+import type { FetchContext } from "../source/fetch.ts";
+import { type LocalSource, localSource } from "../source/local.ts";
+import type { Lock, LockEntry } from "../source/lock.ts";
+import { requestName, type SourceRequest } from "../source/request.ts";
+import type { Store } from "../store/store.ts";
+
+export interface PlanOptions {
+  readonly config: ResolvedConfig;
+  readonly lock: Lock;
+  /** For the memory of local files; planning itself writes nothing else. */
+  readonly store: Store | undefined;
+  readonly offline: boolean;
+  /** The text of guest/agent.sh. */
+  readonly agentScript: string;
+  /** Which archives serve packages; asked only when one is fetched. */
+  readonly aptSources: () => readonly AptSource[];
+}
+
+export class PlanContext {
+  readonly config: ResolvedConfig;
+  readonly agentScript: string;
+  readonly fetch: FetchContext;
+  /** Requests that the lock does not answer, by name. */
+  readonly missing = new Map<string, SourceRequest>();
+  /** Every request of the planned images, by name. */
+  readonly requests = new Map<string, SourceRequest>();
+  /** Local files and directories that the plan depends on, by their path in the config. */
+  readonly locals = new Map<string, LocalSource>();
+  readonly #options: PlanOptions;
+  readonly #memo = new Map<string, unknown>();
+
+  constructor(options: PlanOptions) {
+    this.#options = options;
+    this.config = options.config;
+    this.agentScript = options.agentScript;
+    this.fetch = { offline: options.offline, aptSources: options.aptSources };
+  }
+
+  /** Debian's name of the project's architecture. */
+  get debianArch(): "amd64" | "arm64" {
+    return this.config.arch === "aarch64" ? "arm64" : "amd64";
+  }
+
+  pin<T extends LockEntry["type"]>(request: SourceRequest, type: T): Extract<LockEntry, { type: T }> | undefined {
+    const name = requestName(request);
+    this.requests.set(name, request);
+    const entry = this.#options.lock[name];
+    if (entry?.type === type) return entry as Extract<LockEntry, { type: T }>;
+    this.missing.set(name, request);
+    return undefined;
+  }
+
+  local(label: string): LocalSource {
+    let source = this.locals.get(label);
+    if (source === undefined) {
+      const { store, config } = this.#options;
+      source = localSource(label, { projectDir: config.dir, store });
+      this.locals.set(label, source);
+    }
+    return source;
+  }
+
+  /** One stage for one thing, however often it is used. */
+  once<T>(name: string, make: () => T): T {
+    if (!this.#memo.has(name)) this.#memo.set(name, make());
+    return this.#memo.get(name) as T;
+  }
+}

@@ -1,0 +1,155 @@
+/** Requests and pins → stages that bring the bytes. What the lock does not know yet becomes a stage that cannot run, so that the graph can still be shown. */
+import { BootwrightError } from "../base/errors.ts";
+import { fetchFile, fetchPackage } from "../source/fetch.ts";
+import { fetchCommit } from "../source/git.ts";
+import { type ImportedArchive, importArchive } from "../source/import-archive.ts";
+import type { LockedPackage } from "../source/lock.ts";
+import { requestName, type SourceRequest } from "../source/request.ts";
+import { toolroot } from "../source/toolroot.ts";
+import { blobOf, defineStage, type Inputs, type Outputs, type Stage, type TreeInput, treeOf } from "../stage/stage.ts";
+import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
+import type { PlanContext } from "./context.ts";
+
+export function localTree(ctx: PlanContext, label: string): TreeInput {
+  return treeOf(ctx.local(label).stage, "tree");
+}
+
+/** The unpacked trees of a request for packages, one a package. */
+export function packageTrees(
+  ctx: PlanContext,
+  request: Extract<SourceRequest, { type: `debian-${string}` }>,
+): TreeInput[] {
+  const pin = ctx.pin(request, "debian");
+  if (pin === undefined) return [treeOf(unpinned<{ tree: TreeArtifact }>(ctx, request, ["tree"]), "tree")];
+  return pin.packages.map((locked) => packageTree(ctx, locked));
+}
+
+export function toolrootTree(ctx: PlanContext, packages: readonly string[]): TreeInput {
+  const sorted = [...packages].sort();
+  return ctx.once(`toolroot:${sorted.join(" ")}`, () => {
+    // A toolroot runs on this machine, whatever the project's architecture is.
+    const arch = process.arch === "arm64" ? "arm64" : "amd64";
+    const trees = packageTrees(ctx, {
+      type: "debian-closure",
+      packages: sorted,
+      arch,
+      suite: ctx.config.sources.debian.suite,
+    });
+    return treeOf(toolroot({ name: `toolroot:${sorted.join("+")}`, packages: trees }), "tree");
+  });
+}
+
+/** An archive that the config names by path or address. */
+export function archiveTree(
+  ctx: PlanContext,
+  { archive, sha256 }: { archive: string; sha256?: string | undefined },
+): TreeInput {
+  return ctx.once(`archive:${archive}`, () => {
+    const what = archive.slice(archive.lastIndexOf("/") + 1);
+    if (!/^(https?|file):\/\//.test(archive))
+      return treeOf(importArchive({ name: `unpack:${archive}`, archive: localBlob(ctx, archive), what }), "tree");
+    const request: SourceRequest = { type: "file", url: archive, sha256 };
+    const pin = ctx.pin(request, "file");
+    if (pin === undefined) return treeOf(unpinned<{ tree: TreeArtifact }>(ctx, request, ["tree"]), "tree");
+    const fetch = fetchFile({ url: archive, sha256: pin.sha256, size: pin.size }, ctx.fetch);
+    return treeOf(unpack(fetch.name.replace("fetch:", "unpack:"), { fetch, what }), "tree");
+  });
+}
+
+export function gitTree(ctx: PlanContext, { url, ref }: { url: string; ref: string }): TreeInput {
+  return ctx.once(`git:${url} ${ref}`, () => {
+    const request: SourceRequest = { type: "git", url, ref };
+    const pin = ctx.pin(request, "git");
+    if (pin === undefined) return treeOf(unpinned<{ tree: TreeArtifact }>(ctx, request, ["tree"]), "tree");
+    const commit = fetchCommit({ url, commit: pin.commit }, ctx.fetch);
+    return treeOf(
+      importArchive({ name: commit.name.replace("git:", "unpack:"), archive: blobOf(commit, "archive"), what: url }),
+      "tree",
+    );
+  });
+}
+
+/** A named source of the config. */
+export function namedSourceTree(ctx: PlanContext, name: string): TreeInput {
+  const { files, git } = ctx.config.sources;
+  const file = files[name];
+  if (file !== undefined) return archiveTree(ctx, { archive: file.url, sha256: file.sha256 });
+  return gitTree(ctx, git[name]!);
+}
+
+/** A lone local file as a blob. Its digest is part of the plan, so a stage that extracts it is enough. */
+export function localBlob(ctx: PlanContext, label: string) {
+  return ctx.once(`blob:${label}`, () => {
+    const stage = defineStage<{ file: TreeInput }, { file: BlobArtifact }>({
+      name: `file:${label}`,
+      kind: "lone-file",
+      version: 1,
+      inputs: { file: localTree(ctx, label) },
+      params: {},
+      outputs: ["file"],
+      run: async ({ inputs, store }) => ({ file: loneFile(store.getTree(inputs.file), label) }),
+    });
+    return blobOf(stage, "file");
+  });
+}
+
+/** One file out of a tree, as a blob. Throws PATH_MISSING. */
+export function fileFromTree(ctx: PlanContext, { name, tree, path }: { name: string; tree: TreeInput; path: string }) {
+  return ctx.once(`file-from:${name}`, () => {
+    const stage = defineStage<{ tree: TreeInput }, { file: BlobArtifact }>({
+      name,
+      kind: "file-from-tree",
+      version: 1,
+      inputs: { tree },
+      params: { path },
+      outputs: ["file"],
+      run: async ({ inputs, store }) => {
+        const entry = store.getTree(inputs.tree).find((candidate) => candidate.path === path);
+        if (entry?.type !== "file") throw new BootwrightError("PATH_MISSING", `${name}: the package holds no /${path}`);
+        return { file: blobArtifact(store.blobs.putSync(store.read(entry.content))) };
+      },
+    });
+    return blobOf(stage, "file");
+  });
+}
+
+function loneFile(tree: ReturnType<import("../store/store.ts").Store["getTree"]>, label: string): BlobArtifact {
+  const [entry] = tree;
+  if (tree.length !== 1 || entry?.type !== "file") throw new BootwrightError("PATH_MISSING", `${label} is not a file`);
+  return { kind: "blob", hash: entry.content.hash, size: entry.content.size };
+}
+
+function packageTree(ctx: PlanContext, locked: LockedPackage): TreeInput {
+  return ctx.once(`package:${locked.name}:${locked.sha256}`, () => {
+    const fetch = ctx.once(`fetch:${locked.sha256}`, () => fetchPackage(locked, ctx.fetch));
+    return treeOf(unpack(`unpack:${locked.name}`, { fetch, what: `${locked.name} ${locked.version}` }), "tree");
+  });
+}
+
+const unpack = (
+  name: string,
+  { fetch, what }: { fetch: Stage<Record<never, never>, { file: BlobArtifact }>; what: string },
+): Stage<{ archive: ReturnType<typeof blobOf> }, ImportedArchive> =>
+  importArchive({ name, archive: blobOf(fetch, "file"), what });
+
+/** Stands for a source that has no pin yet. */
+function unpinned<O extends Outputs>(
+  ctx: PlanContext,
+  request: SourceRequest,
+  outputs: readonly (keyof O & string)[],
+): Stage<Inputs, O> {
+  const name = requestName(request);
+  return ctx.once(`unpinned:${name}`, () =>
+    defineStage<Inputs, O>({
+      name: `unpinned:${name}`,
+      kind: "unpinned",
+      version: 1,
+      inputs: {},
+      params: { request: name },
+      outputs,
+      run: async () => {
+        throw new Error(`${name} was planned to run without a pin`);
+      },
+    }),
+  );
+}

@@ -1,0 +1,141 @@
+/** `trees`, and the files of an initramfs → stages. */
+import { BootwrightError } from "../base/errors.ts";
+import type { ResolvedConfig } from "../config/resolved.ts";
+import { type BlobInput, type TreeInput, treeOf } from "../stage/stage.ts";
+import { composeTree, type DeclaredFile, type Placement } from "../tree/compose.ts";
+import type { PlanContext } from "./context.ts";
+import { archiveTree, gitTree, localTree, namedSourceTree, packageTrees } from "./sources.ts";
+
+type TreeSection = ResolvedConfig["trees"][string];
+type Origin = TreeSection["from"][number];
+type DeclaredInConfig = TreeSection["files"][string];
+
+export interface TreeExtras {
+  /** Layers below those of the config. */
+  readonly below: readonly { readonly tree: TreeInput; readonly origin: string }[];
+  readonly programs: readonly string[];
+  readonly firmware: { readonly globs: readonly string[]; readonly named: BlobInput | undefined } | undefined;
+}
+
+const NO_EXTRAS: TreeExtras = { below: [], programs: [], firmware: undefined };
+
+export function planTree(ctx: PlanContext, name: string): TreeInput {
+  return ctx.once(`tree:${name}`, () => {
+    const section = ctx.config.trees[name];
+    if (section === undefined) throw new BootwrightError("NAME_UNKNOWN", `the config has no tree ${name}`);
+    return planTreeSection(ctx, { name: `tree:${name}`, section, extras: NO_EXTRAS });
+  });
+}
+
+export function planTreeSection(
+  ctx: PlanContext,
+  { name, section, extras }: { name: string; section: TreeSection; extras: TreeExtras },
+): TreeInput {
+  const copies: TreeInput[] = [];
+  const copy = (label: string): number => copies.push(localTree(ctx, label)) - 1;
+  const files: Record<string, DeclaredFile> = {};
+  const layers = extras.below.map(({ tree, origin }) => ({
+    tree,
+    placement: { origin, to: "/", strip: 0, subdir: "" },
+  }));
+  for (const origin of section.from) {
+    if (origin.type === "files")
+      for (const [path, file] of Object.entries(origin.files)) files[join(origin.to, path)] = declared(file, copy);
+    else for (const tree of originTrees(ctx, origin)) layers.push({ tree, placement: placement(origin) });
+  }
+  for (const [path, file] of Object.entries(section.files)) files[path] = declared(file, copy);
+  const users = Object.entries(section.users).map(([user, { sshKeys, ...account }]) => ({
+    name: user,
+    ...account,
+    ...(sshKeys !== undefined && { sshKeys: copy(sshKeys) }),
+  }));
+  const { hostname, remove, permissions } = section;
+  const { programs, firmware } = extras;
+  return treeOf(
+    composeTree({
+      name,
+      layers,
+      copies,
+      files,
+      remove,
+      users,
+      hostname,
+      permissions,
+      ...(programs.length > 0 && { programs }),
+      ...(firmware && { firmware }),
+    }),
+    "tree",
+  );
+}
+
+function originTrees(ctx: PlanContext, origin: Exclude<Origin, { type: "files" }>): TreeInput[] {
+  switch (origin.type) {
+    case "debian":
+      return packageTrees(ctx, {
+        type: "debian-packages",
+        packages: origin.packages,
+        arch: ctx.debianArch,
+        suite: ctx.config.sources.debian.suite,
+      });
+    case "dir":
+      return [localTree(ctx, origin.dir)];
+    case "archive":
+      return [archiveTree(ctx, origin)];
+    case "git":
+      return [gitTree(ctx, origin)];
+    case "source":
+      return [namedSourceTree(ctx, origin.source)];
+    default:
+      return [planTree(ctx, origin.tree)];
+  }
+}
+
+function placement(origin: Exclude<Origin, { type: "files" }>): Placement {
+  return {
+    origin: describe(origin),
+    to: origin.to,
+    strip: "strip" in origin ? origin.strip : 0,
+    subdir: "subdir" in origin ? (origin.subdir ?? "").replace(/^\/+|\/+$/g, "") : "",
+  };
+}
+
+function describe(origin: Exclude<Origin, { type: "files" }>): string {
+  switch (origin.type) {
+    case "debian":
+      return `package ${origin.packages.join(", ")}`;
+    case "dir":
+      return `directory ${origin.dir}`;
+    case "archive":
+      return `archive ${origin.archive}`;
+    case "git":
+      return `git ${origin.url}`;
+    case "source":
+      return `source ${origin.source}`;
+    default:
+      return `tree ${origin.tree}`;
+  }
+}
+
+function declared(file: DeclaredInConfig, copy: (label: string) => number): DeclaredFile {
+  const owner = { uid: file.uid, gid: file.gid };
+  switch (file.type) {
+    case "content":
+      return { type: "content", content: file.content, mode: file.mode ?? (file.executable ? 0o755 : 0o644), ...owner };
+    case "file":
+      return { type: "copy", layer: copy(file.file), mode: file.mode ?? (file.executable ? 0o755 : null), ...owner };
+    case "symlink":
+      return { type: "symlink", target: file.target, ...owner };
+    case "directory":
+      return { type: "directory", mode: file.mode ?? 0o755, ...owner };
+    default:
+      return {
+        type: file.kind === "c" ? "char" : "block",
+        major: file.major,
+        minor: file.minor,
+        mode: file.mode ?? 0o600,
+        ...owner,
+      };
+  }
+}
+
+const join = (to: string, path: string): string => (to === "/" ? path : `${to.replace(/\/+$/, "")}${path}`);

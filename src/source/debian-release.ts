@@ -1,0 +1,68 @@
+/** The signed index of a Debian archive's suite: InRelease, verified with gpgv against the archive's keyrings. */
+import fs from "node:fs";
+import path from "node:path";
+import { systemClock } from "../base/clock.ts";
+import { BootwrightError, hasCode } from "../base/errors.ts";
+import type { Emit } from "../base/events.ts";
+import { ensureDir, removeTree } from "../base/fs.ts";
+import { download } from "../base/http.ts";
+import { run } from "../base/process.ts";
+import { type IndexFile, parseStanza, releaseFiles, type Stanza } from "../formats/deb822.ts";
+import type { AptSource } from "./apt-config.ts";
+
+export interface Release {
+  readonly fields: Stanza;
+  readonly files: ReadonlyMap<string, IndexFile>;
+}
+
+/** Release files are some hundred kB; what is longer is no Release file. */
+const MAX_RELEASE = 16 * 1024 * 1024;
+
+/** Throws SIGNATURE_INVALID (bad, unknown or expired), HOST_TOOL_MISSING (gpgv), NETWORK. `scratch` is a directory of ours. */
+export async function fetchRelease(
+  source: AptSource,
+  options: { scratch: string; emit: Emit; signal: AbortSignal },
+): Promise<Release> {
+  const url = `${source.uri}/dists/${source.suite}/InRelease`;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of download(url, { ...options, maxSize: MAX_RELEASE })) chunks.push(chunk);
+  const text = await verifyInRelease(Buffer.concat(chunks), { ...options, keyrings: source.keyrings, what: url });
+  const fields = parseStanza(text, url);
+  const validUntil = Date.parse(fields.get("valid-until") ?? "");
+  if (validUntil < systemClock.now())
+    throw new BootwrightError("SIGNATURE_INVALID", `${url} expired on ${fields.get("valid-until")}`, {
+      hint: "the mirror is stale, or this host's clock is wrong (bootwright doctor)",
+    });
+  return { fields, files: releaseFiles(fields, url) };
+}
+
+/** The signed text. What stands outside the signature is never read. */
+export async function verifyInRelease(
+  bytes: Uint8Array,
+  options: { keyrings: readonly string[]; scratch: string; what: string; signal: AbortSignal },
+): Promise<string> {
+  const keyrings = options.keyrings.filter((file) => fs.existsSync(file));
+  if (keyrings.length === 0)
+    throw new BootwrightError("HOST_TOOL_MISSING", `no archive keyring: ${options.keyrings.join(", ")}`, {
+      hint: "bootwright doctor --fix (package debian-archive-keyring)",
+    });
+  const dir = path.join(options.scratch, "gpgv");
+  ensureDir(dir);
+  const [input, output] = [path.join(dir, "InRelease"), path.join(dir, "Release")];
+  try {
+    fs.writeFileSync(input, bytes);
+    await run(["gpgv", ...keyrings.flatMap((file) => ["--keyring", file]), "--output", output, input], {
+      signal: options.signal,
+      timeout: 60_000,
+    });
+    return fs.readFileSync(output, "utf8");
+  } catch (error) {
+    if (!hasCode(error, "PROGRAM_FAILED")) throw error;
+    throw new BootwrightError("SIGNATURE_INVALID", `${options.what}: the signature does not verify`, {
+      detail: (error as BootwrightError).detail ?? "",
+      cause: error,
+    });
+  } finally {
+    removeTree(dir);
+  }
+}

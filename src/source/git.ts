@@ -1,0 +1,56 @@
+/** The stage that fetches a pinned git commit as a tree. The commit's own digest pins the content, so it need not be pinned again. */
+import path from "node:path";
+import { BootwrightError } from "../base/errors.ts";
+import { ensureDir } from "../base/fs.ts";
+import { defaultEnvironment, run } from "../base/process.ts";
+import { defineStage, type Stage } from "../stage/stage.ts";
+import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
+import type { FetchContext } from "./fetch.ts";
+
+/** Output: `git archive` of the commit. Throws OFFLINE, HOST_TOOL_MISSING, PROGRAM_FAILED. */
+export function fetchCommit(
+  { url, commit }: { url: string; commit: string },
+  context: Pick<FetchContext, "offline">,
+): Stage<Record<never, never>, { archive: BlobArtifact }> {
+  return defineStage({
+    name: `git:${url.slice(url.lastIndexOf("/") + 1)}-${commit.slice(0, 8)}`,
+    kind: "git",
+    version: 1,
+    inputs: {},
+    params: { commit },
+    outputs: ["archive"],
+    weight: { cpu: 0, network: 1 },
+    run: async ({ store, scratch, signal, emit }) => {
+      if (context.offline)
+        throw new BootwrightError("OFFLINE", `${url} at ${commit} is not in the store`, {
+          hint: "run once without --offline",
+        });
+      const dir = scratch();
+      const repository = path.join(dir, "repository");
+      ensureDir(repository);
+      // No configuration of the user or host decides what comes: attributes and line endings are the repository's own.
+      const env = {
+        ...defaultEnvironment(),
+        GIT_TERMINAL_PROMPT: "0",
+        GIT_CONFIG_NOSYSTEM: "1",
+        GIT_CONFIG_GLOBAL: "/dev/null",
+        GIT_PROTOCOL_FROM_USER: "0",
+      };
+      const git = (...args: string[]) =>
+        run(["git", "-C", repository, "-c", "core.autocrlf=false", "-c", "tar.umask=0022", ...args], {
+          env,
+          signal,
+          emit,
+          timeout: 3_600_000,
+        });
+      await git("init", "--quiet", "--bare");
+      // By digest where the server allows it, with one commit's objects only; else everything, and look for it there.
+      await git("fetch", "--quiet", "--depth=1", url, commit).catch(() =>
+        git("fetch", "--quiet", "--tags", url, "+refs/*:refs/remotes/origin/*"),
+      );
+      const archive = path.join(dir, "archive.tar");
+      await git("archive", "--format=tar", `--output=${archive}`, commit);
+      return { archive: blobArtifact(store.blobs.adopt(archive)) };
+    },
+  });
+}

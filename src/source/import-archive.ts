@@ -1,0 +1,274 @@
+/**
+ * The stage that turns an archive (tar in any compression, newc cpio, a Debian package) into a tree. The uncompressed
+ * archive is kept whole as one blob, its pack, and the tree's entries point into it: one sequential write, however many
+ * files there are.
+ */
+import { comparePaths } from "../base/bytes.ts";
+import { DigestCounter } from "../base/digest.ts";
+import { BootwrightError } from "../base/errors.ts";
+import { readAr } from "../formats/ar.ts";
+import { decompress } from "../formats/decompress.ts";
+import type { FileEntry, PackRef, TreeEntry } from "../formats/filetree.ts";
+import { readNewc } from "../formats/newc-reader.ts";
+import { readTar, type TarMember } from "../formats/tar-reader.ts";
+import { type BlobInput, defineStage, type Stage } from "../stage/stage.ts";
+import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
+import type { Store } from "../store/store.ts";
+
+export type ImportedArchive = {
+  readonly tree: TreeArtifact;
+  readonly pack: BlobArtifact;
+};
+
+/** `what` stands in errors: a package's or file's name. Throws FORMAT_INVALID, PATH_UNSAFE, LIMIT_EXCEEDED. */
+export function importArchive({
+  name,
+  archive,
+  what,
+}: {
+  name: string;
+  archive: BlobInput;
+  what: string;
+}): Stage<{ archive: BlobInput }, ImportedArchive> {
+  return defineStage<{ archive: BlobInput }, ImportedArchive>({
+    name,
+    kind: "import-archive",
+    version: 1,
+    inputs: { archive },
+    params: {},
+    outputs: ["tree", "pack"],
+    run: async ({ inputs, store, progress, signal }) => {
+      const bytes = watched(store.blobs.read(inputs.archive), (done) => {
+        signal.throwIfAborted();
+        progress(done, { total: inputs.archive.size, what: "unpacking" });
+      });
+      const head =
+        store.blobs.read(inputs.archive, 0, Math.min(8, inputs.archive.size)).next().value ?? Buffer.alloc(0);
+      const chunks = head.toString("latin1") === "!<arch>\n" ? debContents(bytes, what) : decompress(bytes, { what });
+      return importStream(chunks, { store, what });
+    },
+  });
+}
+
+/** The stream is kept as the pack while its members are read off it. */
+async function importStream(
+  chunks: AsyncIterable<Uint8Array>,
+  { store, what }: { store: Store; what: string },
+): Promise<ImportedArchive> {
+  const drafts: TreeEntry[] = [];
+  const { first, rest } = await peek(chunks);
+  const cpio = first.subarray(0, 5).toString("latin1") === "07070";
+  let pack: BlobArtifact;
+  if (cpio) {
+    pack = blobArtifact(await store.blobs.putStream(rest));
+    drafts.push(...cpioEntries(store.blobs.readAll(pack)));
+  } else {
+    const members = new TarImport({ store, what });
+    pack = blobArtifact(await store.blobs.putStream(members.tee(rest)));
+    drafts.push(...members.entries());
+  }
+  const entries = drafts.map((entry) => inPack(entry, pack)).sort((a, b) => comparePaths(a.path, b.path));
+  return { tree: store.putTree(entries), pack };
+}
+
+/** A pack's own digest is known only at its end; until then references carry the offset alone. */
+const at = (offset: number): PackRef => ({ hash: "", size: 0, offset });
+
+function inPack(entry: TreeEntry, { hash, size }: BlobArtifact): TreeEntry {
+  if (entry.type !== "file" || entry.content.pack === undefined) return entry;
+  return { ...entry, content: { ...entry.content, pack: { hash, size, offset: entry.content.pack.offset } } };
+}
+
+class TarImport {
+  readonly #store: Store;
+  readonly #what: string;
+  readonly #entries = new Map<string, TreeEntry>();
+  #links = 0;
+
+  constructor({ store, what }: { store: Store; what: string }) {
+    this.#store = store;
+    this.#what = what;
+  }
+
+  /** Hands every chunk to the pack's writer, and reads members from the same chunks. */
+  async *tee(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const queue = new ChunkQueue();
+    const reading = this.#read(queue).catch((error: unknown) => {
+      queue.cancel();
+      return error;
+    });
+    for await (const chunk of chunks) {
+      yield chunk;
+      if (!(await queue.push(chunk))) break;
+    }
+    queue.end();
+    const error = await reading;
+    if (error !== undefined) throw error;
+  }
+
+  entries(): TreeEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  async #read(queue: ChunkQueue): Promise<undefined> {
+    for await (const member of readTar(queue, { origin: this.#what, duplicates: true })) {
+      const there = this.#entries.get(member.path);
+      if (there?.type === "directory" && member.type !== "directory")
+        throw new BootwrightError(
+          "TREE_CONFLICT",
+          `${this.#what}: /${member.path} is a directory and a ${member.type}`,
+        );
+      this.#entries.set(member.path, await this.#entry(member));
+    }
+    return undefined;
+  }
+
+  async #entry(member: TarMember): Promise<TreeEntry> {
+    const { path, mode, uid, gid, mtime, xattrs } = member;
+    const common = { path, mode: mode & 0o7777, uid, gid, mtime, ...(xattrs.length > 0 && { xattrs }) };
+    switch (member.type) {
+      case "file":
+        return { type: "file", ...common, content: await this.#content(member) };
+      case "hardlink":
+        return this.#hardLink(member);
+      case "symlink":
+        return { type: "symlink", ...common, mode: 0o777, target: member.target };
+      case "char":
+      case "block":
+        return { type: member.type, ...common, major: member.major, minor: member.minor };
+      default:
+        return { type: member.type, ...common };
+    }
+  }
+
+  async #content(member: TarMember): Promise<FileEntry["content"]> {
+    // A sparse file's bytes lie in pieces: it becomes a blob of its own.
+    if (member.offset === undefined) return this.#store.blobs.putStream(member.content());
+    const counter = new DigestCounter();
+    for await (const chunk of member.content()) counter.update(chunk);
+    const { hash, size } = counter.digest();
+    return size === 0 ? { hash, size } : { hash, size, pack: at(member.offset) };
+  }
+
+  #hardLink(member: TarMember): TreeEntry {
+    const target = this.#entries.get(member.target);
+    if (target === undefined)
+      throw new BootwrightError(
+        "PATH_UNSAFE",
+        `${this.#what}: the hard link /${member.path} points to /${member.target}, which the archive has not named before`,
+      );
+    if (target.type !== "file") return { ...target, path: member.path };
+    const link = target.link ?? ++this.#links;
+    this.#entries.set(target.path, { ...target, link });
+    return { ...target, path: member.path, link };
+  }
+}
+
+/** One writer, one reader, at most one chunk between them. */
+class ChunkQueue implements AsyncIterable<Uint8Array> {
+  #chunk: Uint8Array | undefined;
+  #ended = false;
+  #cancelled = false;
+  #wake: () => void = () => {};
+
+  /** False when the reader has stopped. */
+  async push(chunk: Uint8Array): Promise<boolean> {
+    while (this.#chunk !== undefined && !this.#cancelled) await this.#wait();
+    this.#chunk = chunk;
+    this.#wake();
+    return !this.#cancelled;
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  cancel(): void {
+    this.#cancelled = true;
+    this.#wake();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      while (this.#chunk === undefined && !this.#ended) await this.#wait();
+      if (this.#chunk === undefined) return;
+      const chunk = this.#chunk;
+      this.#chunk = undefined;
+      this.#wake();
+      yield chunk;
+    }
+  }
+
+  #wait(): Promise<void> {
+    const before = this.#wake;
+    return new Promise((resolve) => {
+      this.#wake = () => {
+        this.#wake = () => {};
+        before();
+        resolve();
+      };
+    });
+  }
+}
+
+function cpioEntries(bytes: Buffer): TreeEntry[] {
+  const { entries, end } = readNewc(bytes);
+  if (end < bytes.length)
+    throw new BootwrightError(
+      "UNSUPPORTED",
+      `cpio: something else follows at offset ${end}; give the segments one by one`,
+    );
+  const links = new Map<string, number>();
+  const drafts = new Map<string, TreeEntry>();
+  // The content of a hard-link group stands at one of its members; the others are empty.
+  const bodies = new Map(
+    entries.filter((entry) => entry.size > 0).map((entry) => [`${entry.segment}.${entry.inode}`, entry]),
+  );
+  for (const entry of entries) {
+    const { path, mode, uid, gid, mtime, type } = entry;
+    const common = { path, mode: mode & 0o7777, uid, gid, mtime };
+    if (type === "file") {
+      const group = `${entry.segment}.${entry.inode}`;
+      const body = entry.nlink > 1 ? (bodies.get(group) ?? entry) : entry;
+      const counter = new DigestCounter();
+      counter.update(bytes.subarray(body.offset, body.offset + body.size));
+      const content = { ...counter.digest(), ...(body.size > 0 && { pack: at(body.offset) }) };
+      if (entry.nlink > 1 && !links.has(group)) links.set(group, links.size + 1);
+      drafts.set(path, { type, ...common, content, ...(entry.nlink > 1 && { link: links.get(group)! }) });
+    } else if (type === "symlink") drafts.set(path, { type, ...common, target: entry.target ?? "" });
+    else if (type === "char" || type === "block")
+      drafts.set(path, { type, ...common, major: entry.major, minor: entry.minor });
+    else drafts.set(path, { type, ...common });
+  }
+  return [...drafts.values()];
+}
+
+/** data.tar of a deb(5), whatever its compression. */
+async function* debContents(bytes: Iterable<Uint8Array>, what: string): AsyncGenerator<Uint8Array> {
+  for await (const member of readAr(bytes, what)) {
+    if (!member.name.startsWith("data.tar")) continue;
+    yield* decompress(member.content(), { what: `${what} ${member.name}` });
+    return;
+  }
+  throw new BootwrightError("FORMAT_INVALID", `${what}: a Debian package without data.tar`);
+}
+
+async function peek(chunks: AsyncIterable<Uint8Array>): Promise<{ first: Buffer; rest: AsyncIterable<Uint8Array> }> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  const next = await iterator.next();
+  const rest = async function* () {
+    if (!next.done) yield next.value;
+    for (let more = await iterator.next(); !more.done; more = await iterator.next()) yield more.value;
+  };
+  return { first: next.done ? Buffer.alloc(0) : Buffer.from(next.value), rest: rest() };
+}
+
+function* watched(chunks: Iterable<Buffer>, onRead: (done: number) => void): Generator<Buffer> {
+  let done = 0;
+  for (const chunk of chunks) {
+    done += chunk.length;
+    onRead(done);
+    yield chunk;
+  }
+}
