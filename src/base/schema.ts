@@ -20,7 +20,8 @@ export const hostPath = () =>
 export const imagePath = () =>
   z
     .string()
-    .regex(/^\/[^\0]*$/, 'expected an absolute path inside the image, such as "/etc/motd"')
+    // Aborts, so that in a union with words the words are named too.
+    .regex(/^\/[^\0]*$/, { error: 'expected an absolute path inside the image, such as "/etc/motd"', abort: true })
     .refine((text) => !text.split("/").includes(".."), 'a path inside the image cannot hold ".."');
 
 export const sizeText = () => z.string().regex(SIZE_PATTERN, 'expected a size such as "512MiB" or "1GiB"');

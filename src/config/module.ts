@@ -6,6 +6,7 @@
 import fs from "node:fs";
 import module from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { isTypeScript } from "./find.ts";
 
 export interface LoadedModule {
   readonly value: unknown;
@@ -29,6 +30,9 @@ let loads = 0;
 export async function loadModule(file: string): Promise<LoadedModule> {
   const version = String(++loads);
   const files = new Set<string>([file]);
+  const entryUrl = pathToFileURL(fs.realpathSync(file));
+  entryUrl.searchParams.set(VERSION_KEY, version);
+  const entry = entryUrl.href;
   let selfContained = true;
 
   const belongs = (parent: string | undefined) =>
@@ -36,6 +40,7 @@ export async function loadModule(file: string): Promise<LoadedModule> {
 
   const hooks = module.registerHooks({
     resolve(specifier, context, next) {
+      if (specifier === entry) return { url: specifier, format: formatOf(file), shortCircuit: true };
       if (!belongs(context.parentURL)) return next(specifier, context);
       const own = OWN_MODULES[specifier];
       if (own !== undefined) return { url: new URL(own + EXTENSION, import.meta.url).href, shortCircuit: true };
@@ -47,15 +52,18 @@ export async function loadModule(file: string): Promise<LoadedModule> {
       const url = new URL(resolved.url);
       files.add(fileURLToPath(url));
       url.searchParams.set(VERSION_KEY, version);
-      return { ...resolved, url: url.href };
+      const typescript = isTypeScript(url.pathname);
+      return { ...resolved, url: url.href, ...(typescript ? { format: formatOf(url.pathname) } : {}) };
     },
   });
   try {
-    const url = pathToFileURL(fs.realpathSync(file));
-    url.searchParams.set(VERSION_KEY, version);
-    const loaded = (await import(url.href)) as { default?: unknown };
+    const loaded = (await import(entry)) as { default?: unknown };
     return { value: loaded.default, files: [...files], selfContained };
   } finally {
     hooks.deregister();
   }
 }
+
+/** A config is an ES module whatever the project's package.json says: `npm init` writes "commonjs". */
+const formatOf = (file: string): "module" | "module-typescript" =>
+  isTypeScript(file) ? "module-typescript" : "module";

@@ -26,12 +26,20 @@ export function originsOf(layered: Layered, uses: ReadonlyMap<string, Environmen
   return { written: Object.fromEntries(layered.written), leaves, env: Object.fromEntries(uses) };
 }
 
+/** Defaults that are made from another value: what is secret there is secret here. */
+const DERIVED: Readonly<Record<string, ConfigPath>> = { [pathKey(["seed"])]: ["name"] };
+
 /** Of a value in the resolved config. */
 export function originAt(origins: Origins, path: ConfigPath): Origin {
   for (let length = path.length; length >= 0; length--) {
     const key = pathKey(path.slice(0, length));
     const use = origins.env[key];
     const entry = origins.written[key];
+    const from = entry === undefined ? DERIVED[key] : undefined;
+    if (from !== undefined) {
+      const source = originAt(origins, from);
+      return source.kind === "env" ? source : { kind: "default" };
+    }
     if (entry === undefined) continue;
     // Inside something written as a whole (compress: "zstd" became a map); else only its surroundings were written.
     if (length < path.length && !origins.leaves.includes(key)) return { kind: "default" };

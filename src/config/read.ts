@@ -5,6 +5,7 @@ import { systemClock } from "../base/clock.ts";
 import { BootwrightError, ioError, isBootwrightError, messageOf } from "../base/errors.ts";
 import { isTypeScript, isYaml } from "./find.ts";
 import type { Locator } from "./place.ts";
+import { placeOfThrown } from "./thrown.ts";
 
 /** A config is written by a person: more than this is a mistake, and would only use up memory. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -60,21 +61,8 @@ function readSource(file: string): string {
 }
 
 function loadFailed(file: string, source: string, error: unknown): BootwrightError {
-  const stack = error instanceof Error ? (error.stack ?? "") : "";
-  // Syntax errors start their stack with file:line, thrown ones have it in the first frame of the config.
-  const place = /file:\/\/[^\s?]*?([^/\s?]+)(?:\?[^\s:]*)?:(\d+)(?::(\d+))?/.exec(stack);
-  const known = place?.[1] !== undefined && decodeURIComponent(place[1]) === path.basename(file);
   return new BootwrightError("CONFIG_LOAD_FAILED", `${path.basename(file)}: ${messageOf(error)}`, {
     cause: error,
-    ...(known
-      ? {
-          location: {
-            file,
-            line: Number(place[2]),
-            ...(place[3] === undefined ? {} : { column: Number(place[3]) }),
-            source,
-          },
-        }
-      : { location: { file } }),
+    location: placeOfThrown(error, fs.realpathSync(file), source),
   });
 }

@@ -25,7 +25,10 @@ export interface ParsedYaml {
 /** Throws CONFIG_LOAD_FAILED with the place when the text is not YAML. */
 export function parseYaml(source: string, file: string): ParsedYaml {
   const lines = new LineCounter();
-  const document = attempt(() => parseDocument(source, { lineCounter: lines, prettyErrors: false }), file);
+  const document = attempt(
+    () => parseDocument(source, { lineCounter: lines, prettyErrors: false, logLevel: "error" }),
+    file,
+  );
   if (document.errors.length > 0)
     throw new BootwrightError("CONFIG_LOAD_FAILED", `${file} is not valid YAML`, {
       issues: document.errors.map((error) => {

@@ -20,10 +20,12 @@ export function codeFrame(screen: Pick<Screen, "colors">, location: ErrorLocatio
       .replaceAll("\t", " ")
       .slice(0, MAX_LINE);
     const gutter = `${String(number).padStart(width)} │ `;
-    if (number !== line) result.push(`  ${paint(screen, "dim", gutter)}${text}`.trimEnd());
+    if (number !== line) result.push(`   ${paint(screen, "dim", gutter)}${text}`.trimEnd());
     else {
-      result.push(`${paint(screen, "red", "> ")}${paint(screen, "dim", gutter)}${text}`);
-      result.push(`  ${" ".repeat(width)} ${paint(screen, "dim", "│")} ${marker(screen, location, text.length, note)}`);
+      result.push(`${paint(screen, "red", " > ")}${paint(screen, "dim", gutter)}${text}`);
+      result.push(
+        `   ${" ".repeat(width)} ${paint(screen, "dim", "│")} ${marker(screen, location, text.length, note)}`,
+      );
     }
   }
   return result;

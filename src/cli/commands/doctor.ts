@@ -18,6 +18,12 @@ export const doctor = defineCommand({
   ],
   run: async ({ flags, session }) => {
     const api = await import("../../api/doctor.ts");
-    return api.doctor({ fix: flags.fix ?? false, for: flags.for ?? "boot", emit: session.emit });
+    return api.doctor({
+      fix: flags.fix ?? false,
+      for: flags.for ?? "boot",
+      storeDir: session.storeDir,
+      emit: session.emit,
+      signal: session.signal,
+    });
   },
 });
