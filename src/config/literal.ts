@@ -16,6 +16,9 @@ export function locateInModule(source: string, typescript: boolean): Locator {
   return (query) => (program === undefined ? START : walk(program, query));
 }
 
+/** Spreads within spreads; constants may go round in a circle. */
+const MAX_SPREADS = 8;
+
 const START: Place = { start: 0, end: 1, found: 0, computed: true };
 
 function walk(program: Program, { path, key }: PlaceQuery): Place {
@@ -84,11 +87,13 @@ function member(
   node: ObjectExpression,
   name: string,
   constants: Constants,
+  depth = 0,
 ): { value: Expression; property: Property } | undefined {
+  if (depth > MAX_SPREADS) return undefined;
   for (const entry of node.properties.toReversed()) {
     if (entry.type === "SpreadElement") {
       const spread = follow(entry.argument, constants);
-      const inside = spread.type === "ObjectExpression" ? member(spread, name, constants) : undefined;
+      const inside = spread.type === "ObjectExpression" ? member(spread, name, constants, depth + 1) : undefined;
       if (inside !== undefined) return inside;
     } else if (keyName(entry) === name) return { value: entry.value, property: entry };
   }

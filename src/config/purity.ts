@@ -54,9 +54,11 @@ function isPure(program: AnyNode): boolean {
         visit(node.object as AnyNode, "use");
         // obj[expression] could spell any member.
         if (node.computed && node.property.type !== "Literal") pure = false;
-        if (IMPURE_MEMBERS.has(memberName(node.property as AnyNode))) pure = false;
+        if (isImpureName(memberName(node.property as AnyNode))) pure = false;
         return;
       case "Property":
+        // Also what a pattern takes out: const { constructor: F } = f.
+        if (isImpureName(memberName(node.key as AnyNode))) pure = false;
         visit(node.key as AnyNode, node.computed ? "use" : "key");
         visit(node.value as AnyNode, role);
         return;
@@ -87,6 +89,9 @@ function isPure(program: AnyNode): boolean {
   visit(program, "use");
   return pure && [...used].every((name) => declared.has(name) || PURE_GLOBALS.has(name));
 }
+
+/** Locale methods depend on the machine. */
+const isImpureName = (name: string): boolean => IMPURE_MEMBERS.has(name) || /locale/i.test(name);
 
 const memberName = (node: AnyNode): string =>
   node.type === "Identifier" ? node.name : node.type === "Literal" ? String(node.value) : "";
