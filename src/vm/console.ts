@@ -18,6 +18,7 @@ export class Console {
   /** Characters dropped from the front of `#raw`. */
   #dropped = 0;
   #ended: Error | undefined;
+  #timer: NodeJS.Timeout | undefined;
   readonly #decoder = new StringDecoder("utf8");
   readonly #watchers = new Set<() => void>();
   readonly #listeners = new Set<(text: string) => void>();
@@ -101,7 +102,15 @@ export class Console {
       this.#raw = this.#raw.slice(-KEPT);
     }
     for (const listener of this.#listeners) listener(text);
-    for (const check of this.#watchers) check();
+    this.#checkSoon();
+  }
+
+  /** Serial text comes in pieces of a few bytes; looking through the whole log for each would take quadratic time. */
+  #checkSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      for (const check of this.#watchers) check();
+    }, 5);
   }
 
   /** For the machine behind it: nothing more will come, and why. */
