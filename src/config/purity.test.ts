@@ -7,7 +7,7 @@ test.each([
   ["a literal", 'export default defineProject({ name: "x" });'],
   [
     "constants, spread and templates",
-    "const a = { b: 1 };\nconst n = "x" + a.b;\nexport default defineProject({ ...a, name: n });",
+    "const a = { b: 1 };\nconst n = 'x' + a.b;\nexport default defineProject({ ...a, name: n });",
   ],
   ["functions over lists", 'const f = (x: string) => x + "!";\nexport default defineProject({ list: ["a"].map(f) });'],
   [
