@@ -55,6 +55,8 @@ export interface CommandContext<F extends Flags> {
   readonly rest: readonly string[];
   readonly session: Session;
   readonly screen: Screen;
+  /** --json or --quiet: only the result may be written. */
+  readonly resultOnly: boolean;
 }
 
 export interface Command<F extends Flags = Flags> {

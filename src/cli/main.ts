@@ -2,6 +2,7 @@
 import type { Report } from "../api/session.ts";
 import { EXIT } from "../base/error-codes.ts";
 import { BootwrightError, isBootwrightError } from "../base/errors.ts";
+import type { Emit } from "../base/events.ts";
 import { didYouMean } from "../base/suggest.ts";
 import type { Command, Flags } from "./command.ts";
 import { GLOBAL_FLAGS } from "./global-flags.ts";
@@ -110,10 +111,18 @@ async function runCommand(input: MainInput, { entry, command, parsed }: Invocati
       cwd: input.cwd,
       env,
       interactive: input.stdinIsTTY && screen.isTTY && !isTrue(env.CI),
-      emit: reporter.event,
+      // With --json, stdout holds one document and nothing else.
+      emit: flags.json ? withoutConsole(reporter.event, flags) : reporter.event,
       signal: interruption.signal,
     });
-    const report = await command.run({ args, flags: parsed.flags as never, rest: parsed.rest, session, screen });
+    const report = await command.run({
+      args,
+      flags: parsed.flags as never,
+      rest: parsed.rest,
+      session,
+      screen,
+      resultOnly: flags.json === true || flags.quiet === true,
+    });
     reporter.close();
     print(input, entry, { report, flags });
     return report.exit ?? EXIT.ok;
@@ -123,6 +132,12 @@ async function runCommand(input: MainInput, { entry, command, parsed }: Invocati
     return interruption.exit() ?? exit;
   }
 }
+
+const withoutConsole =
+  (emit: Emit, { progress }: Pick<GlobalValues, "progress">): Emit =>
+  (event) => {
+    if (event.type !== "machine.console" || progress === "json") emit(event);
+  };
 
 function argumentsOf(
   words: readonly string[],

@@ -23,13 +23,23 @@ export const boot = defineCommand({
     { run: "bootwright boot -- uname -r", says: "run a command, pass on its exit code" },
     { run: "bootwright boot hello --firmware=direct --wait", says: "without firmware, until it is ready" },
   ],
-  run: async ({ args: [image], flags, rest, session }) => {
+  run: async ({ args: [image], flags, rest, session, resultOnly }) => {
     if (flags.cpus === 0) throw new BootwrightError("USAGE", "--cpus must be at least 1");
     const api = await import("../../api/boot.ts");
+    const { guestTerminal } = await import("../guest-terminal.ts");
+    const interactive = rest.length === 0 && flags.wait !== true && flags.screenshot === undefined;
+    const terminal = guestTerminal({
+      stdin: process.stdin,
+      stdout: process.stdout,
+      stderr: process.stderr,
+      consoleToStderr: !interactive,
+      quiet: resultOnly,
+    });
     return api.boot(session, {
       command: rest,
       disks: flags.disk,
       wait: flags.wait ?? false,
+      terminal,
       ...given({
         image,
         memory: flags.memory === undefined ? undefined : parseSize(flags.memory),
