@@ -17,7 +17,7 @@ export interface ZstdOptions {
 }
 
 /** What one thread takes at a time, and what is flushed together. Both change the output's bytes. */
-const JOB = 2 * 1024 * 1024;
+const JOB = 4 * 1024 * 1024;
 const BATCH = 16 * 1024 * 1024;
 
 /** Yields one zstd frame with a checksum. */
