@@ -40,7 +40,7 @@ async function* decoder(format: CompressionFormat, chunks: AsyncIterable<Uint8Ar
     case "gzip":
       return yield* through(chunks, createGunzip({ chunkSize: 256 * 1024 }));
     case "zstd":
-      return yield* through(chunks, createZstdDecompress({ chunkSize: 256 * 1024 }));
+      return yield* oneFrame(chunks);
     case "xz": {
       const { XzReadableStream } = (await import("xz-decompress")).default;
       const web = Readable.toWeb(Readable.from(chunks, { objectMode: false })) as ConstructorParameters<
@@ -56,6 +56,22 @@ async function* decoder(format: CompressionFormat, chunks: AsyncIterable<Uint8Ar
     default:
       return yield* chunks;
   }
+}
+
+/** Node's stream silently stops at the end of the first frame (https://github.com/nodejs/node/issues/64741): say so instead. */
+async function* oneFrame(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let fed = 0;
+  let whole = false;
+  const counted = async function* () {
+    for await (const chunk of chunks) {
+      fed += chunk.length;
+      yield chunk;
+    }
+    whole = true;
+  };
+  const decompressor = createZstdDecompress({ chunkSize: 256 * 1024 });
+  yield* through(counted(), decompressor);
+  if (!whole || decompressor.bytesWritten !== fed) throw new Error("more data behind the first frame");
 }
 
 async function* through(chunks: AsyncIterable<Uint8Array>, transform: Transform): AsyncGenerator<Uint8Array> {

@@ -23,6 +23,8 @@ export interface PlannedImage {
   readonly fileName: string;
   /** Kernel, initrd and command line, where the image has them: for boot without firmware. */
   readonly direct?: { readonly kernel: BlobInput; readonly initrd: BlobInput | undefined; readonly cmdline: string };
+  /** True when the guest itself says that it is ready: its initramfs has the agent. */
+  readonly agent?: boolean;
   /** A FAT image that firmware boots from; made only when it is booted that way. */
   readonly esp?: () => OutputRef<BlobArtifact>;
 }
@@ -78,6 +80,7 @@ function planUki(ctx: PlanContext, { name, image }: { name: string; image: Image
     output: uki,
     fileName: `${name}.efi`,
     direct,
+    agent: hasAgent(ctx, image),
     esp: () => bootEsp(ctx, { name, boot: uki, files: [] }),
   };
 }
@@ -118,6 +121,7 @@ function planEfi(ctx: PlanContext, { name, image }: { name: string; image: Image
     output: treeOf(tree, "tree"),
     fileName: name,
     direct,
+    agent: hasAgent(ctx, image),
     esp: () => bootEsp(ctx, { name, boot, files }),
   };
 }
@@ -125,7 +129,7 @@ function planEfi(ctx: PlanContext, { name, image }: { name: string; image: Image
 function planEsp(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"esp"> }): PlannedImage {
   const files: { path: string; content: BlobInput }[] = [];
   let boot: BlobInput | undefined;
-  let direct: PlannedImage["direct"];
+  let first: PlannedImage | undefined;
   for (const item of image.contains) {
     if (typeof item !== "string") {
       files.push({ path: item.to.replace(/^\/+/, ""), content: localBlob(ctx, item.file) });
@@ -139,13 +143,18 @@ function planEsp(ctx: PlanContext, { name, image }: { name: string; image: Image
     const content = contained.output as OutputRef<BlobArtifact>;
     if (boot === undefined) {
       boot = content;
-      direct = contained.direct;
+      first = contained;
     } else
       files.push({ path: contained.kind === "uki" ? `EFI/Linux/${contained.fileName}` : contained.fileName, content });
   }
   if (boot === undefined) throw new BootwrightError("CONFIG_INVALID", `image ${name} contains no image to boot`);
   const options = { ...espDefaults(ctx), name: `esp:${name}`, boot, files, label: image.label, size: image.size };
-  const common = { name, kind: "esp" as const, ...(direct && { direct }) };
+  const common = {
+    name,
+    kind: "esp" as const,
+    ...(first?.direct && { direct: first.direct }),
+    agent: first?.agent ?? false,
+  };
   if (image.format === "directory")
     return {
       ...common,
@@ -186,7 +195,12 @@ function planDirect(ctx: PlanContext, { name, image }: { name: string; image: Im
       };
     },
   });
-  return { name, kind: "kernel", output: treeOf(stage, "tree"), fileName: name, direct };
+  return { name, kind: "kernel", output: treeOf(stage, "tree"), fileName: name, direct, agent: hasAgent(ctx, image) };
+}
+
+function hasAgent(ctx: PlanContext, image: { readonly initramfs: string | undefined }): boolean {
+  const section = image.initramfs === undefined ? undefined : ctx.config.initramfs[image.initramfs];
+  return section !== undefined && section.init === "busybox" && section.agent;
 }
 
 function directParts(

@@ -1,0 +1,150 @@
+/** From an image or machine of the project to a running virtual machine. */
+import path from "node:path";
+import { BootwrightError } from "../base/errors.ts";
+import { didYouMean } from "../base/suggest.ts";
+import type { ResolvedConfig } from "../config/resolved.ts";
+import type { PlannedImage } from "../plan/images.ts";
+import type { OutputRef } from "../stage/stage.ts";
+import type { Artifact } from "../store/artifact.ts";
+import { type BootSource, type Disk, type Machine, type MachineSpec, type Network, startMachine } from "../vm/index.ts";
+import { buildImages } from "./build.ts";
+import type { Project } from "./project.ts";
+
+export type Firmware = "uefi" | "direct" | "microvm";
+
+/** What a command or a test may say beyond the config's `machines`. */
+export interface MachineChoice {
+  /** An image or a machine of the config; default the only one that boots. */
+  readonly name?: string | undefined;
+  /** Bytes. */
+  readonly memory?: number | undefined;
+  readonly cpus?: number | undefined;
+  readonly disks?: readonly Disk[];
+  readonly network?: "none" | "user" | undefined;
+  readonly firmware?: Firmware | undefined;
+  /** Replaces the image's own command line; direct boot only. */
+  readonly cmdline?: string | undefined;
+}
+
+export interface PreparedMachine {
+  readonly spec: MachineSpec;
+  readonly image: PlannedImage;
+  readonly firmware: Firmware;
+  /** Digests of all that the machine starts from: the same digests boot the same machine. */
+  readonly identity: string;
+  start(options: { signal: AbortSignal }): Promise<Machine>;
+}
+
+/** Builds what the machine boots from, and says how it is run. Throws NAME_UNKNOWN, UNSUPPORTED, and what a build throws. */
+export async function prepareMachine(project: Project, choice: MachineChoice): Promise<PreparedMachine> {
+  const { config, store, session } = project;
+  const { image: imageName, machine } = chooseMachine(config, choice.name);
+  let firmware: Firmware = "uefi";
+  const needs = (image: PlannedImage): OutputRef[] => {
+    firmware = chooseFirmware(image, choice.firmware ?? machine?.firmware);
+    if (firmware === "uefi") return [image.esp!()];
+    return [image.direct!.kernel, ...(image.direct!.initrd === undefined ? [] : [image.direct!.initrd])].filter(
+      (input) => "stage" in input,
+    );
+  };
+  const { built, run } = await buildImages(project, { images: [imageName], extra: needs });
+  const { image } = built[0]!;
+  const file = (input: OutputRef | Artifact): string => store.blobs.path(resolved(input).hash);
+  const resolved = (input: OutputRef | Artifact): Artifact =>
+    "stage" in input ? run.output(input.stage, input.output) : input;
+  const boot = bootSource({ image, firmware, cmdline: choice.cmdline, file });
+  const spec: MachineSpec = {
+    name: choice.name ?? imageName,
+    arch: config.arch,
+    boot,
+    memory: choice.memory ?? machine?.memory ?? 512 * 1024 * 1024,
+    cpus: choice.cpus ?? machine?.cpus ?? 1,
+    disks: [...(machine?.disks ?? []).map((disk) => configuredDisk(disk, config.dir)), ...(choice.disks ?? [])],
+    network: network(choice.network ?? machine?.network ?? "none", machine?.ports ?? []),
+    extraArgs: machine?.args ?? [],
+    ready: machine?.ready === undefined ? (image.agent ? "event" : "started") : new RegExp(machine.ready, "m"),
+  };
+  return {
+    spec,
+    image,
+    firmware,
+    identity: JSON.stringify(boot),
+    start: ({ signal }) =>
+      startMachine(spec, {
+        emit: session.emit,
+        signal,
+        accelerator: { cacheFile: path.join(store.dir, "accelerator.json") },
+      }),
+  };
+}
+
+/** An image's name, or a machine's, or nothing when there is only one to choose. */
+function chooseMachine(
+  config: ResolvedConfig,
+  name: string | undefined,
+): { image: string; machine?: ResolvedConfig["machines"][string] } {
+  const machines = Object.entries(config.machines);
+  const bootable = Object.keys(config.images).filter((image) => config.images[image]!.kind !== "cpio");
+  if (name === undefined) {
+    if (machines.length === 1) return { image: machines[0]![1].image, machine: machines[0]![1] };
+    if (bootable.length === 1) return { image: bootable[0]! };
+    throw new BootwrightError(
+      "NAME_UNKNOWN",
+      bootable.length === 0 ? "the config has no image that boots" : "say which image to boot",
+      { hint: `images: ${bootable.join(", ")}` },
+    );
+  }
+  const machine = config.machines[name];
+  if (machine !== undefined) return { image: machine.image, machine };
+  if (config.images[name] !== undefined) return { image: name };
+  const names = [...Object.keys(config.machines), ...Object.keys(config.images)];
+  throw new BootwrightError("NAME_UNKNOWN", `there is no image or machine "${name}"${didYouMean(name, names)}`, {
+    hint: `there are: ${names.join(", ")}`,
+  });
+}
+
+function chooseFirmware(image: PlannedImage, asked: Firmware | undefined): Firmware {
+  const firmware = asked ?? (image.esp === undefined ? "direct" : "uefi");
+  if (firmware === "uefi" ? image.esp !== undefined : image.direct !== undefined) return firmware;
+  throw new BootwrightError(
+    "UNSUPPORTED",
+    `image ${image.name} (${image.kind}) cannot be booted with --firmware=${firmware}`,
+    { hint: image.esp === undefined ? "use --firmware=direct" : "use --firmware=uefi" },
+  );
+}
+
+function bootSource({
+  image,
+  firmware,
+  cmdline,
+  file,
+}: {
+  image: PlannedImage;
+  firmware: Firmware;
+  cmdline: string | undefined;
+  file: (input: OutputRef | Artifact) => string;
+}): BootSource {
+  if (firmware === "uefi") {
+    if (cmdline !== undefined)
+      throw new BootwrightError("UNSUPPORTED", "under UEFI the command line is part of the image", {
+        hint: "boot with --firmware=direct, or set cmdline in the config",
+      });
+    return { kind: "uefi", medium: { kind: "image", path: file(image.esp!()) } };
+  }
+  const { kernel, initrd, cmdline: own } = image.direct!;
+  return {
+    kind: "direct",
+    kernel: file(kernel),
+    ...(initrd && { initrd: file(initrd) }),
+    cmdline: cmdline ?? own,
+    machine: firmware === "microvm" ? "microvm" : "q35",
+  };
+}
+
+const configuredDisk = (disk: ResolvedConfig["machines"][string]["disks"][number], dir: string): Disk =>
+  disk.path === undefined ? { size: disk.size! } : { path: path.resolve(dir, disk.path) };
+
+const network = (
+  kind: "none" | "user",
+  ports: readonly { readonly host: number; readonly guest: number }[],
+): Network => (kind === "none" ? "none" : { kind: "user", forwards: ports });
