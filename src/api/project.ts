@@ -31,15 +31,16 @@ export interface ProjectPlan {
   readonly lock: Lock;
 }
 
-export async function openProject(session: Session): Promise<Project> {
+/** `readonly`: for commands that promise to write nothing, the memory of local files included. */
+export async function openProject(session: Session, options: { readonly?: boolean } = {}): Promise<Project> {
   const { config, file, files } = await loadConfig({
     cwd: session.cwd,
     config: session.configFile,
     profiles: session.profiles,
     env: session.env,
-    cacheDir: path.join(session.storeDir, "configs"),
+    cacheDir: options.readonly ? undefined : path.join(session.storeDir, "configs"),
   });
-  const store = new Store(session.storeDir);
+  const store = new Store(session.storeDir, options);
   return {
     session,
     config,

@@ -75,7 +75,8 @@ export function takeSnapshot(
   }
   const made = readTree(root, { seen, memory });
   const digest = digestOf(encodeTree(made.tree));
-  if (store !== undefined) remember(store, root, { seen, made: made.tree, digest, fingerprint, startedNs });
+  if (store !== undefined && !store.readonly)
+    remember(store, root, { seen, made: made.tree, digest, fingerprint, startedNs });
   return { root, digest, tree: () => made.tree, hashed: made.hashed, files: seen.length };
 }
 

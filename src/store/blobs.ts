@@ -17,10 +17,10 @@ export class Blobs {
   readonly #tmp: string;
   readonly #made = new Set<string>();
 
-  constructor(storeDir: string) {
+  constructor(storeDir: string, options: { readonly?: boolean } = {}) {
     this.#root = path.join(storeDir, "blobs");
     this.#tmp = path.join(storeDir, "tmp");
-    ensureDir(this.#tmp);
+    if (!options.readonly) ensureDir(this.#tmp);
   }
 
   get root(): string {

@@ -24,8 +24,12 @@ export class IndexDb {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(storeDir: string) {
+  constructor(storeDir: string, options: { readonly?: boolean } = {}) {
     const file = path.join(storeDir, "index.sqlite");
+    if (options.readonly) {
+      this.#db = openReadonly(file);
+      return;
+    }
     try {
       this.#db = openDatabase(file);
     } catch (error) {
@@ -85,6 +89,18 @@ export class IndexDb {
       throw sqliteError("use", error);
     }
   }
+}
+
+/** An index that is not there, or of another version, reads as an empty one. */
+function openReadonly(file: string): DatabaseSync {
+  if (fs.existsSync(file)) {
+    const db = new DatabaseSync(file, { readOnly: true, timeout: 20_000 });
+    if (schemaVersion(db) === SCHEMA_VERSION) return db;
+    db.close();
+  }
+  const empty = new DatabaseSync(":memory:");
+  empty.exec(SCHEMA);
+  return empty;
 }
 
 function openDatabase(file: string): DatabaseSync {

@@ -21,17 +21,20 @@ export interface StageResult {
 
 export class Store {
   readonly dir: string;
+  readonly readonly: boolean;
   readonly blobs: Blobs;
   readonly db: IndexDb;
   readonly buildId = randomUUID();
   readonly #trees = new Map<string, FileTree>();
   #leased = false;
 
-  constructor(dir: string) {
+  /** `readonly` writes nothing, not even a new store: what is not there is simply missing. */
+  constructor(dir: string, options: { readonly?: boolean } = {}) {
     this.dir = dir;
-    ensureDir(dir);
-    this.blobs = new Blobs(dir);
-    this.db = new IndexDb(dir);
+    this.readonly = options.readonly ?? false;
+    if (!this.readonly) ensureDir(dir);
+    this.blobs = new Blobs(dir, options);
+    this.db = new IndexDb(dir, options);
   }
 
   putTree(tree: FileTree): TreeArtifact {

@@ -90,8 +90,9 @@ function firmwareArgs(firmware: Firmware | undefined): readonly string[] {
 function bootArgs({ boot }: MachineSpec, bus: Bus): readonly string[] {
   if (boot.kind === "uefi") return mediumArgs(boot.medium, bus);
   return [
+    // These take the path as it is: no commas doubled.
     ...["-kernel", boot.kernel],
-    ...(boot.initrd === undefined ? [] : ["-initrd", quote(boot.initrd)]),
+    ...(boot.initrd === undefined ? [] : ["-initrd", boot.initrd]),
     ...["-append", boot.cmdline],
   ];
 }

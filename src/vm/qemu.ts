@@ -176,7 +176,12 @@ class QemuMachine implements Machine {
     await action("reset");
     await this.#qmp!.command("system_reset");
     await Promise.race([done, this.ended]);
-    if (this.#parts.spec.onReboot !== "restart") await action("shutdown");
+    if (this.#parts.spec.onReboot === "restart") return;
+    // SeaBIOS resets a second time by itself, so the guest's own reboot stops the machine only once the guest speaks.
+    const forget = this.console.onText(() => {
+      forget();
+      action("shutdown").catch(() => {}); // Gone meanwhile: `ended` tells.
+    });
   }
 
   async stop(): Promise<MachineEnd> {
