@@ -6,7 +6,6 @@ export { type Diagnosis, diagnose } from "./diagnose.ts";
 export type { EventPort, GuestEvent } from "./event-port.ts";
 export type { ExecOptions, ExecResult, Machine, MachineEnd, Phase, PhaseTime } from "./machine.ts";
 export { decodePng, encodePng, type Picture } from "./picture.ts";
-export { startMachine } from "./qemu.ts";
 export type { Screen, StillOptions } from "./screen.ts";
 export type {
   Accelerator,
@@ -19,3 +18,4 @@ export type {
   Network,
   UefiMedium,
 } from "./spec.ts";
+export { startMachine } from "./start-machine.ts";

@@ -1,69 +1,31 @@
 /**
- * A machine run by QEMU. The start reads as the list of what happens: scratch directory, firmware, sockets, process,
- * monitor, power. Everything that the machine owns is released in one place, `#finish`, however it ends.
+ * A machine that QEMU runs. Everything that it owns is released in one place, `#finish`, however it ends.
  */
-import { truncateSync, writeFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { systemClock } from "../base/clock.ts";
-import { BootwrightError, ioError } from "../base/errors.ts";
-import { type Emit, silent } from "../base/events.ts";
+import { BootwrightError } from "../base/errors.ts";
+import type { Emit } from "../base/events.ts";
 import type { Json } from "../base/json.ts";
-import { chooseAccelerator } from "./accelerator.ts";
 import { Agent } from "./agent.ts";
 import { MAX_AGENT_LINE, PING } from "./agent-protocol.ts";
 import { BootWatch, bootFailure, IDLE_LIMITS } from "./boot-watch.ts";
-import { type Channels, listenForChannels } from "./channels.ts";
+import type { Channels } from "./channels.ts";
 import { Console } from "./console.ts";
 import { execOnConsole } from "./console-shell.ts";
 import { endOf, type ShutdownCause, sentenceFor } from "./end.ts";
 import { EventPort } from "./event-port.ts";
-import { prepareFirmware } from "./firmware.ts";
 import { keysForCharacter, keysForChord } from "./keys.ts";
 import { onLines } from "./lines.ts";
 import type { ExecOptions, ExecResult, Machine, MachineEnd, PhaseTime } from "./machine.ts";
-import { hasScreen, qemuArgs, type SocketName, scratchDiskPath } from "./qemu-args.ts";
-import { type QemuProcess, startQemu } from "./qemu-process.ts";
+import { hasScreen, type SocketName } from "./qemu-args.ts";
+import type { QemuProcess } from "./qemu-process.ts";
 import { openQmp, type Qmp, type QmpEvent } from "./qmp.ts";
-import { makeScratch, type Scratch } from "./scratch.ts";
+import type { Scratch } from "./scratch.ts";
 import { type Screen, screenOf } from "./screen.ts";
 import type { Accelerator, MachineOptions, MachineSpec } from "./spec.ts";
 
-/**
- * Starts a machine and returns once it has power; `ready` tells the rest. Throws HOST_TOOL_MISSING, MACHINE_FAILED when
- * QEMU does not start, an I/O error, or the signal's reason.
- */
-export async function startMachine(spec: MachineSpec, options: MachineOptions = {}): Promise<Machine> {
-  const emit = options.emit ?? silent;
-  options.signal?.throwIfAborted();
-  const accelerator = await resolveAccelerator(spec, options);
-  const scratch = makeScratch(options.scratchRoot);
-  let channels: Channels | undefined;
-  let qemu: QemuProcess | undefined;
-  try {
-    const arch = spec.arch ?? "x86_64";
-    const firmware = spec.boot.kind === "uefi" ? prepareFirmware(arch, spec.boot, scratch.dir) : undefined;
-    makeScratchDisks(spec, scratch.dir);
-    channels = await listenForChannels(scratch.dir);
-    const context = { scratch: scratch.dir, accelerator: accelerator.name, ...(firmware && { firmware }) };
-    qemu = startQemu(arch, qemuArgs(spec, context), emit);
-    const sockets = await Promise.race([channels.connected, diedAtStart(spec, qemu)]);
-    const machine = new QemuMachine({ spec, options, emit, accelerator, scratch, channels, qemu, sockets });
-    // A QEMU that ends now also hangs up its monitor: its own last words say more, so they get the time to win.
-    const power = machine.powerOn().catch(async (error) => {
-      await systemClock.sleep(500);
-      throw error;
-    });
-    await Promise.race([power, diedAtStart(spec, qemu)]);
-    return machine;
-  } catch (error) {
-    await qemu?.kill();
-    channels?.close();
-    scratch.remove();
-    throw error;
-  }
-}
-
-interface Parts {
+/** All that a machine owns. */
+export interface Parts {
   readonly spec: MachineSpec;
   readonly options: MachineOptions;
   readonly emit: Emit;
@@ -74,7 +36,7 @@ interface Parts {
   readonly sockets: Readonly<Record<SocketName, Socket>>;
 }
 
-class QemuMachine implements Machine {
+export class QemuMachine implements Machine {
   readonly name: string;
   readonly accelerator: Accelerator;
   readonly console: Console;
@@ -314,35 +276,6 @@ function endError(name: string, end: MachineEnd, console: Console): BootwrightEr
       ...(end.detail === undefined ? {} : { detail: end.detail }),
     });
   return bootFailure(name, console, { ended: sentenceFor(end) });
-}
-
-async function resolveAccelerator(spec: MachineSpec, options: MachineOptions): Promise<Accelerator> {
-  const { accelerator = {} } = options;
-  if ("name" in accelerator) return accelerator;
-  const arch = spec.arch ?? "x86_64";
-  return chooseAccelerator({ arch, cacheFile: accelerator.cacheFile, scratchRoot: options.scratchRoot });
-}
-
-function makeScratchDisks(spec: MachineSpec, scratch: string): void {
-  for (const [index, disk] of (spec.disks ?? []).entries()) {
-    if (!("size" in disk)) continue;
-    const file = scratchDiskPath(scratch, index);
-    try {
-      writeFileSync(file, "");
-      truncateSync(file, disk.size); // Sparse: takes no space until written.
-    } catch (error) {
-      throw ioError("create", file, error);
-    }
-  }
-}
-
-/** Rejects when QEMU ends before it has connected: a wrong argument, a missing file. */
-async function diedAtStart(spec: MachineSpec, qemu: QemuProcess): Promise<never> {
-  const exit = await qemu.exited;
-  const words = qemu.lastWords();
-  throw new BootwrightError("MACHINE_FAILED", `QEMU could not start ${spec.name}`, {
-    detail: words || `it ended with ${exit === null ? "a signal" : `exit code ${exit}`}`,
-  });
 }
 
 /** The guest's last words are still in the socket when QEMU has ended. */
