@@ -31,13 +31,11 @@ export interface BootOptions {
   readonly wait: boolean;
   /** Milliseconds to become ready. */
   readonly timeout?: number;
-  /** Where the console is shown and typed; without one it is only kept. */
   readonly terminal?: GuestTerminal;
 }
 
-/** The person's side of a serial console. The guest's text is passed on as it is: a terminal is what it was written for. */
+/** The person's side: what a guest command prints, and keys for the console, whose text goes out as events. */
 export interface GuestTerminal {
-  show(text: string): void;
   /** A guest command's own output. */
   output(chunk: Buffer, stream: "stdout" | "stderr"): void;
   /** Starts to pass keys on; returns the way to stop. Absent: nobody types. */
@@ -60,7 +58,10 @@ export async function boot(session: Session, options: BootOptions): Promise<Repo
     firmware,
     disks: options.disks.map((text) => diskOf(text, session.cwd)),
   });
-  await using machine = await prepared.start({ signal: session.signal });
+  await using machine = await prepared.start({
+    signal: session.signal,
+    showConsole: options.command.length === 0 && options.serialFile === undefined,
+  });
   const detach = attachConsole(machine, { options, session });
   try {
     if (options.command.length === 0 && !options.wait && options.screenshot === undefined)
@@ -150,9 +151,6 @@ function attachConsole(machine: Machine, { options, session }: { options: BootOp
       machine.console.onText((text) => fs.writeSync(fd, text)),
       () => fs.closeSync(fd),
     );
-  } else if (terminal !== undefined && command.length === 0) {
-    terminal.show(machine.console.raw);
-    detach.push(machine.console.onText((text) => terminal.show(text)));
   }
   if (terminal?.listen !== undefined && command.length === 0 && !options.wait)
     detach.push(

@@ -1,6 +1,7 @@
 /** From an image or machine of the project to a running virtual machine. */
 import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
+import type { Emit } from "../base/events.ts";
 import { didYouMean } from "../base/suggest.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import type { PlannedImage } from "../plan/images.ts";
@@ -32,7 +33,8 @@ export interface PreparedMachine {
   readonly firmware: Firmware;
   /** Digests of all that the machine starts from: the same digests boot the same machine. */
   readonly identity: string;
-  start(options: { signal: AbortSignal }): Promise<Machine>;
+  /** `showConsole`: what the guest writes is passed on as events, for a person to read. */
+  start(options: { signal: AbortSignal; showConsole: boolean }): Promise<Machine>;
 }
 
 /** Builds what the machine boots from, and says how it is run. Throws NAME_UNKNOWN, UNSUPPORTED, and what a build throws. */
@@ -69,14 +71,20 @@ export async function prepareMachine(project: Project, choice: MachineChoice): P
     image,
     firmware,
     identity: JSON.stringify(boot),
-    start: ({ signal }) =>
+    start: ({ signal, showConsole }) =>
       startMachine(spec, {
-        emit: session.emit,
+        emit: showConsole ? session.emit : withoutConsole(session.emit),
         signal,
         accelerator: { cacheFile: path.join(store.dir, "accelerator.json") },
       }),
   };
 }
+
+const withoutConsole =
+  (emit: Emit): Emit =>
+  (event) => {
+    if (event.type !== "machine.console") emit(event);
+  };
 
 /** An image's name, or a machine's, or nothing when there is only one to choose. */
 function chooseMachine(

@@ -7,15 +7,12 @@ export interface GuestTerminalOptions {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;
-  /** The console is not the result: a command's output or a line of summary is. */
-  readonly consoleToStderr: boolean;
   /** --json: stdout holds the document alone. */
   readonly quiet: boolean;
 }
 
-export function guestTerminal({ stdin, stdout, stderr, consoleToStderr, quiet }: GuestTerminalOptions): GuestTerminal {
+export function guestTerminal({ stdin, stdout, stderr, quiet }: GuestTerminalOptions): GuestTerminal {
   return {
-    show: (text) => void (quiet ? true : (consoleToStderr ? stderr : stdout).write(text)),
     output: (chunk, stream) => void (quiet ? true : (stream === "stdout" ? stdout : stderr).write(chunk)),
     ...(stdin.isTTY && {
       listen: (onKeys: (keys: Buffer) => void, onQuit: () => void) => listen(stdin, { onKeys, onQuit }),

@@ -18,7 +18,7 @@ export interface Release {
 /** Release files are some hundred kB; what is longer is no Release file. */
 const MAX_RELEASE = 16 * 1024 * 1024;
 
-/** Throws SIGNATURE_INVALID (bad, unknown or expired), HOST_TOOL_MISSING (gpgv), NETWORK. `scratch` is a directory of ours. */
+/** Throws SIGNATURE_INVALID (bad, unknown or expired), HOST_TOOL_MISSING (gpgv), NETWORK. `scratch` is a path that is made for this and removed. */
 export async function fetchRelease(
   source: AptSource,
   options: { scratch: string; emit: Emit; signal: AbortSignal },
@@ -46,7 +46,7 @@ export async function verifyInRelease(
     throw new BootwrightError("HOST_TOOL_MISSING", `no archive keyring: ${options.keyrings.join(", ")}`, {
       hint: "bootwright doctor --fix (package debian-archive-keyring)",
     });
-  const dir = path.join(options.scratch, "gpgv");
+  const dir = options.scratch;
   ensureDir(dir);
   const [input, output] = [path.join(dir, "InRelease"), path.join(dir, "Release")];
   try {

@@ -27,12 +27,10 @@ export const boot = defineCommand({
     if (flags.cpus === 0) throw new BootwrightError("USAGE", "--cpus must be at least 1");
     const api = await import("../../api/boot.ts");
     const { guestTerminal } = await import("../guest-terminal.ts");
-    const interactive = rest.length === 0 && flags.wait !== true && flags.screenshot === undefined;
     const terminal = guestTerminal({
       stdin: process.stdin,
       stdout: process.stdout,
       stderr: process.stderr,
-      consoleToStderr: !interactive,
       quiet: resultOnly,
     });
     return api.boot(session, {
