@@ -18,6 +18,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
+import { open } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -177,10 +178,10 @@ function* readFile(path: string, size: number): Generator<Uint8Array> {
 async function packNewc(from: string, to: string): Promise<void> {
   const { tree, paths } = readTree(from);
   const chunks = encodeNewc(tree, { mtime: 0, read: ({ hash, size }) => readFile(paths.get(hash)!, size) });
-  const fd = openSync(to, "w");
+  const file = await open(to, "w");
   for await (const chunk of compressZstd(chunks, { level: LEVEL, workers: availableParallelism() }))
-    writeSync(fd, chunk);
-  closeSync(fd);
+    await file.write(chunk);
+  await file.close();
 }
 
 function packFat(from: string, to: string): void {

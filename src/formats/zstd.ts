@@ -7,6 +7,7 @@
  * busy, each is flushed, and the end is only announced when no write is open (else an empty frame may follow:
  * https://github.com/nodejs/node/issues/66078).
  */
+import { setImmediate } from "node:timers/promises";
 import { constants, createZstdCompress } from "node:zlib";
 
 export interface ZstdOptions {
@@ -72,6 +73,8 @@ async function* batches(chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>
     return chunk.subarray(part.length);
   };
   for await (const chunk of chunks) {
+    // A synchronous source would keep the event loop from emptying the compressor's output, and its threads idle.
+    await setImmediate();
     for (let rest = take(chunk); used === BATCH; rest = take(rest)) {
       yield filling;
       [filling, other] = [other ?? Buffer.allocUnsafeSlow(BATCH), filling];
