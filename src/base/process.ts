@@ -3,6 +3,7 @@
  * cancelling takes grandchildren along: TERM, five seconds, KILL.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { systemClock } from "./clock.ts";
 import { BootwrightError, systemCode } from "./errors.ts";
 import { type Emit, silent } from "./events.ts";
 
@@ -74,7 +75,7 @@ export function start(
   } = {},
 ): ChildProcess {
   const emit = options.emit ?? silent;
-  const began = performance.now();
+  const began = systemClock.elapsed();
   const child = spawn(argv[0]!, argv.slice(1), {
     cwd: options.cwd,
     env: { ...(options.env ?? defaultEnvironment()) },
@@ -88,7 +89,7 @@ export function start(
     emit({ type: "process.start", argv, pid });
     child.once("exit", (exit, signal) => {
       live.delete(child);
-      emit({ type: "process.end", pid, exit, signal, ms: performance.now() - began });
+      emit({ type: "process.end", pid, exit, signal, ms: systemClock.elapsed() - began });
     });
   }
   const abort = () => void stop(child);

@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { systemClock } from "../base/clock.ts";
 import { type Digest, DigestCounter, digestOf } from "../base/digest.ts";
 import { BootwrightError, ioError, systemCode } from "../base/errors.ts";
 import { ensureDir, removeQuietly } from "../base/fs.ts";
@@ -197,7 +198,7 @@ export class Blobs {
   #keep(digest: Digest): boolean {
     if (!this.has(digest)) return false;
     try {
-      const now = new Date();
+      const now = new Date(systemClock.now());
       fs.utimesSync(this.path(digest.hash), now, now);
       return true;
     } catch {
