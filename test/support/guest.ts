@@ -1,4 +1,6 @@
 /** The guest that machine tests boot: BusyBox with the guest agent, and a shell on the serial console. */
+import path from "node:path";
+import { buildProject, writeProject } from "./test-session.ts";
 
 export interface GuestFiles {
   readonly kernel: string;
@@ -7,6 +9,17 @@ export interface GuestFiles {
   readonly uki: string;
 }
 
+const CONFIG = `
+name: guest
+kernel: { from: debian, package: linux-image-cloud-amd64 }
+initramfs: { init: busybox }
+images:
+  direct: { kind: kernel, cmdline: console=ttyS0 quiet }
+  uki: { kind: uki, cmdline: console=ttyS0 quiet }
+`;
+
+/** Built by the code under test, out of the host's mirror. */
 export async function guestFiles(): Promise<GuestFiles> {
-  throw new Error("test/support/guest.ts does not make a guest yet");
+  const files = await buildProject(writeProject(CONFIG));
+  return { kernel: path.join(files.direct!, "vmlinuz"), initrd: path.join(files.direct!, "initrd"), uki: files.uki! };
 }
