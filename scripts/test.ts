@@ -1,0 +1,93 @@
+/**
+ * `npm test [-- [--full] [FILE…]]`: installs the programs that tests need, checks the code, runs the tests. The last line
+ * is the total. `--full` runs the sets in full that are otherwise sampled. With files, only these run.
+ *
+ * A run leaves nothing behind: its temporary directory, its store and the default cache of the programs that it starts lie
+ * in one directory, which goes at the end. The store is shared by the tests of one run (BOOTWRIGHT_TEST_STORE), so that a
+ * kernel is fetched and unpacked once.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { ensureHostTools } from "../src/api/host-check.ts";
+import { BootwrightError } from "../src/base/errors.ts";
+import { formatDuration } from "../src/base/size.ts";
+import { CODE_CHECKS, runChecks } from "./checks.ts";
+import { emit, explainError, ROOT, say } from "./terminal.ts";
+import { addTotals, countTests, isSuccess, type Total, totalLine } from "./test-total.ts";
+
+const NOTHING: Total = { passed: 0, failed: 0, skipped: 0 };
+
+const files = process.argv.slice(2).filter((word) => word !== "--full");
+const full = process.argv.includes("--full");
+const stop = new AbortController();
+let running: ChildProcess | undefined;
+// Ctrl-C reaches the test runner, too; what is sent to us alone is passed on. Both then end, and we tidy up.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(signal, () => {
+    stop.abort(new BootwrightError("INTERRUPTED", `ended by ${signal}`));
+    running?.kill(signal);
+  });
+
+let total = NOTHING;
+try {
+  await ensureHostTools("test", { emit, signal: stop.signal });
+  if (files.length === 0) total = await checkCode();
+  total = addTotals(total, await runTests());
+  process.exitCode = isSuccess(total) ? 0 : 1;
+} catch (error) {
+  total = addTotals(total, { ...NOTHING, failed: 1 });
+  process.exitCode = explainError(error);
+}
+process.stdout.write(`\n${totalLine(total)}\n`);
+
+async function checkCode(): Promise<Total> {
+  let found = NOTHING;
+  for await (const { name, ok, ms, output } of runChecks(CODE_CHECKS, stop.signal)) {
+    say(` ${ok ? "✓" : "✗"} ${name} ${formatDuration(ms)}`);
+    if (!ok) say(output.trim().replaceAll(/^/gm, "   "));
+    found = addTotals(found, { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 });
+  }
+  return found;
+}
+
+async function runTests(): Promise<Total> {
+  // Short, because unix sockets lie below it (108 bytes in all).
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), "bwt-"));
+  const inside = (name: string): string => {
+    fs.mkdirSync(path.join(dir, name));
+    return path.join(dir, name);
+  };
+  const report = path.join(dir, "report.json");
+  try {
+    running = spawn(
+      process.execPath,
+      [
+        path.join(ROOT, "node_modules/vitest/vitest.mjs"),
+        "run",
+        ...["--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
+        ...files,
+      ],
+      {
+        cwd: ROOT,
+        stdio: ["ignore", "inherit", "inherit"],
+        env: {
+          ...process.env,
+          TMPDIR: inside("t"),
+          XDG_CACHE_HOME: inside("cache"),
+          BOOTWRIGHT_TEST_STORE: inside("store"),
+          ...(full && { BOOTWRIGHT_TEST_FULL: "1" }),
+        },
+      },
+    );
+    const exit = await new Promise<number | null>((resolve, reject) => {
+      running!.once("error", reject);
+      running!.once("exit", resolve);
+    });
+    stop.signal.throwIfAborted();
+    return countTests(fs.existsSync(report) ? fs.readFileSync(report, "utf8") : undefined, exit);
+  } finally {
+    fs.rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
