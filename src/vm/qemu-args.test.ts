@@ -39,6 +39,15 @@ test("microvm has no PCI device and no screen", () => {
   expect(hasScreen(spec)).toBe(false);
 });
 
+test("a microvm under emulation is told the counter's frequency, and nobody else", () => {
+  const microvm: MachineSpec = { ...direct, boot: { kind: "direct", kernel: "/k", cmdline: "a", machine: "microvm" } };
+  const append = (spec: MachineSpec, accelerator: "kvm" | "tcg") =>
+    values(qemuArgs(spec, { ...context, accelerator, tscKhz: 7 }), "-append");
+  expect(append(microvm, "tcg")).toEqual(["a tsc_early_khz=7"]);
+  expect(append(microvm, "kvm")).toEqual(["a"]);
+  expect(append(direct, "tcg")).toEqual(["quiet, please"]);
+});
+
 test("UEFI: firmware, private variables, and a medium that stays as it is", () => {
   const firmware = { code: "/CODE.fd", vars: "/s/vars.fd", secure: false };
   const spec: MachineSpec = { name: "m", boot: { kind: "uefi", medium: { kind: "image", path: "/a, b.img" } } };

@@ -3,12 +3,15 @@ import path from "node:path";
 import type { Firmware } from "./firmware.ts";
 import { QEMU_ARCHES } from "./qemu-arch.ts";
 import type { Accelerator, Disk, MachineSpec, UefiMedium } from "./spec.ts";
+import { withTscFrequency } from "./tsc.ts";
 
 export interface QemuContext {
   readonly scratch: string;
   readonly accelerator: Accelerator["name"];
   /** Only for a UEFI boot. */
   readonly firmware?: Firmware;
+  /** For a microvm under emulation (`tsc.ts`). */
+  readonly tscKhz?: number | undefined;
 }
 
 /** Unix sockets in the scratch directory that we listen on and QEMU connects to, so that nobody has to poll. */
@@ -44,7 +47,7 @@ export function qemuArgs(spec: MachineSpec, context: QemuContext): readonly stri
       ? []
       : QEMU_ARCHES[spec.arch ?? "x86_64"].inputOutput.flatMap((device) => ["-device", device])),
     ...firmwareArgs(context.firmware),
-    ...bootArgs(spec, bus),
+    ...bootArgs(spec, { ...context, bus }),
     ...(spec.disks ?? []).flatMap((disk, index) => diskArgs(disk, { index, bus, scratch: context.scratch })),
     ...networkArgs(spec, bus),
     ...(spec.extraArgs ?? []),
@@ -87,13 +90,14 @@ function firmwareArgs(firmware: Firmware | undefined): readonly string[] {
   ];
 }
 
-function bootArgs({ boot }: MachineSpec, bus: Bus): readonly string[] {
+function bootArgs({ boot }: MachineSpec, { bus, accelerator, tscKhz }: QemuContext & { bus: Bus }): readonly string[] {
   if (boot.kind === "uefi") return mediumArgs(boot.medium, bus);
+  const blind = bus === "device" && accelerator === "tcg" && tscKhz !== undefined;
   return [
     // These take the path as it is: no commas doubled.
     ...["-kernel", boot.kernel],
     ...(boot.initrd === undefined ? [] : ["-initrd", boot.initrd]),
-    ...["-append", boot.cmdline],
+    ...["-append", blind ? withTscFrequency(boot.cmdline, tscKhz) : boot.cmdline],
   ];
 }
 

@@ -15,6 +15,7 @@ import { qemuArgs, scratchDiskPath } from "./qemu-args.ts";
 import { type QemuProcess, startQemu } from "./qemu-process.ts";
 import { makeScratch } from "./scratch.ts";
 import type { Accelerator, MachineOptions, MachineSpec } from "./spec.ts";
+import { hostTscKhz } from "./tsc.ts";
 
 /**
  * Starts a machine and returns once it has power; `ready` tells the rest. Throws HOST_TOOL_MISSING, MACHINE_FAILED when
@@ -32,7 +33,10 @@ export async function startMachine(spec: MachineSpec, options: MachineOptions = 
     const firmware = spec.boot.kind === "uefi" ? prepareFirmware(arch, spec.boot, scratch.dir) : undefined;
     makeScratchDisks(spec, scratch.dir);
     channels = await listenForChannels(scratch.dir);
-    const context = { scratch: scratch.dir, accelerator: accelerator.name, ...(firmware && { firmware }) };
+    const context = {
+      ...{ scratch: scratch.dir, accelerator: accelerator.name, tscKhz: hostTscKhz() },
+      ...(firmware && { firmware }),
+    };
     qemu = startQemu(arch, qemuArgs(spec, context), emit);
     const sockets = await Promise.race([channels.connected, diedAtStart(spec, qemu)]);
     const machine = new QemuMachine({ spec, options, emit, accelerator, scratch, channels, qemu, sockets });
