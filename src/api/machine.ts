@@ -73,17 +73,18 @@ export async function prepareMachine(project: Project, choice: MachineChoice): P
     identity: JSON.stringify(boot),
     start: ({ signal, showConsole }) =>
       startMachine(spec, {
-        emit: showConsole ? session.emit : withoutConsole(session.emit),
+        emit: eventsFor(session.emit, { showConsole }),
         signal,
         accelerator: { cacheFile: path.join(store.dir, "accelerator.json") },
       }),
   };
 }
 
-const withoutConsole =
-  (emit: Emit): Emit =>
+/** Who reads the console sees how far the machine is; a line in between would only tear it. */
+const eventsFor =
+  (emit: Emit, { showConsole }: { showConsole: boolean }): Emit =>
   (event) => {
-    if (event.type !== "machine.console") emit(event);
+    if (event.type !== (showConsole ? "machine.phase" : "machine.console")) emit(event);
   };
 
 /** An image's name, or a machine's, or nothing when there is only one to choose. */
