@@ -1,5 +1,5 @@
 /**
- * What a person may call an artifact: an image of the project ("hello"), a stage's output ("initramfs:default"), a digest
+ * What a person may call an artifact: an image of the project ("hello"), a stage's output ("initramfs:default", or by name "kernel:default#config"), a digest
  * ("sha256:9f2c…", a unique beginning is enough) or a file ("./old.efi"). One grammar for `inspect` and `diff`.
  */
 import fs from "node:fs";
@@ -66,10 +66,18 @@ function byName(ref: string, { store, project }: RefContext): Artifact | undefin
   if (project === undefined) return undefined;
   const row = store.db.get<Artifact>("SELECT kind, hash, size FROM refs WHERE project = ? AND name = ?", project, ref);
   if (row !== undefined) return row;
-  // A stage's first output is what it is for.
-  const decision = loadDecisions(store, project).get(ref);
+  const [stage = "", output] = ref.split("#");
+  const decision = loadDecisions(store, project).get(stage);
   const outputs = decision === undefined ? undefined : store.lookup(decision.last.key)?.outputs;
-  return outputs === undefined ? undefined : Object.values(outputs)[0];
+  if (outputs === undefined) return undefined;
+  // A stage's first output is what it is for.
+  if (output === undefined) return Object.values(outputs)[0];
+  if (outputs[output] !== undefined) return outputs[output];
+  throw new BootwrightError(
+    "NAME_UNKNOWN",
+    `${stage} has no output "${output}"${didYouMean(output, Object.keys(outputs))}`,
+    { hint: `it has ${Object.keys(outputs).join(", ")}` },
+  );
 }
 
 function byDigest(prefix: string, store: Store): Artifact {

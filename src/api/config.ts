@@ -10,5 +10,5 @@ export const loadProject = (session: Session): Promise<LoadedConfig> =>
     config: session.configFile,
     profiles: session.profiles,
     env: session.env,
-    cacheDir: path.join(session.storeDir, "config"),
+    cacheDir: path.join(session.storeDir, "configs"),
   });

@@ -18,6 +18,12 @@ const uki = z.strictObject({
   cmdline,
   splash: hostPath().optional().describe("BMP picture for the boot screen."),
   dtb: hostPath().optional().describe("Device tree blob."),
+  microcode: z
+    .union([hostPath().transform((path) => [path]), z.array(hostPath())])
+    .default([])
+    .describe(
+      "Processor microcode as the .ucode section, for stubs of systemd 256 and later. Otherwise: `initramfs.microcode`.",
+    ),
   osRelease: hostPath().optional().describe("os-release file. Default: made from the project's name and version."),
   sbat: hostPath().optional().describe("SBAT file. Default: the stub's own."),
   stub: hostPath()

@@ -8,7 +8,7 @@ import { type BlobInput, blobOf, defineStage, type OutputRef, treeOf } from "../
 import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
 import { ukiStage } from "../uki/stage.ts";
 import type { PlanContext } from "./context.ts";
-import { planInitramfs } from "./initramfs.ts";
+import { microcode, planInitramfs } from "./initramfs.ts";
 import { planKernel } from "./kernels.ts";
 import { fileFromTree, localBlob, packageTrees } from "./sources.ts";
 
@@ -71,6 +71,8 @@ function planUki(ctx: PlanContext, { name, image }: { name: string; image: Image
       splash: file(image.splash),
       dtb: file(image.dtb),
       sbat: file(image.sbat),
+      microcode:
+        image.microcode.length === 0 ? undefined : microcode(ctx, { name: `ucode:${name}`, labels: image.microcode }),
     }),
     "image",
   );
@@ -91,7 +93,7 @@ function planUki(ctx: PlanContext, { name, image }: { name: string; image: Image
  */
 function planEfi(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"efi"> }): PlannedImage {
   if (image.embed === "uki") {
-    const uki = planUki(ctx, { name, image: { ...image, kind: "uki" } as unknown as ImageSection<"uki"> });
+    const uki = planUki(ctx, { name, image: { ...image, kind: "uki", microcode: [] } });
     return { ...uki, kind: "efi", fileName: efiBootPath(architecture(ctx)).slice("EFI/BOOT/".length) };
   }
   const direct = directParts(ctx, image);

@@ -111,10 +111,12 @@ function withMicrocode(
   { name, section, main }: { name: string; section: InitramfsSection; main: BlobInput },
 ): BlobInput {
   if (section.microcode.length === 0) return main;
-  const early = microcodeSegment({
-    name: `microcode:${name}`,
-    sources: section.microcode.map((label) => localTree(ctx, label)),
-    epoch: ctx.config.epoch,
-  });
-  return blobOf(joinSegments({ name: `initramfs:${name}`, segments: [blobOf(early, "segment"), main] }), "initrd");
+  const early = microcode(ctx, { name: `microcode:${name}`, labels: section.microcode });
+  return blobOf(joinSegments({ name: `initramfs:${name}`, segments: [early, main] }), "initrd");
+}
+
+/** Local cpio files or directories of microcode as one uncompressed segment. */
+export function microcode(ctx: PlanContext, { name, labels }: { name: string; labels: readonly string[] }): BlobInput {
+  const sources = labels.map((label) => localTree(ctx, label));
+  return blobOf(microcodeSegment({ name, sources, epoch: ctx.config.epoch }), "segment");
 }

@@ -1,7 +1,6 @@
 /** The store as stages and commands see it: blobs, trees, results, and who builds now. One instance a process. */
 import { randomUUID } from "node:crypto";
 import fs from "node:fs";
-import path from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { ensureDir } from "../base/fs.ts";
 import type { FileContent, FileTree } from "../formats/filetree.ts";
@@ -165,11 +164,6 @@ export class Store {
     if (this.#trees.size >= 16) this.#trees.delete(this.#trees.keys().next().value!);
     this.#trees.set(hash, tree);
   }
-}
-
-/** `$XDG_CACHE_HOME/bootwright`, or what BOOTWRIGHT_STORE says. */
-export function defaultStoreDir(env: Readonly<Record<string, string | undefined>>): string {
-  return env.BOOTWRIGHT_STORE || path.join(env.XDG_CACHE_HOME || path.join(env.HOME || "/", ".cache"), "bootwright");
 }
 
 function* readRange(fd: number, offset: number, size: number): Generator<Uint8Array> {
