@@ -26,6 +26,9 @@ const MAX_REDIRECTS = 10;
 /** Silence after which a connection counts as dead, in milliseconds. */
 export const STALL_MS = 30_000;
 
+/** Bytes that an attempt must bring to start the count of attempts anew: a server that drops after each byte must not hold us for ever. */
+const PROGRESS = 256 * 1024;
+
 export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
   readonly emit?: Emit;
@@ -64,7 +67,7 @@ export async function* download(url: string, options: DownloadOptions = {}): Asy
       return;
     } catch (error) {
       signal?.throwIfAborted();
-      if (offset > before) attempt = Math.min(attempt, 1); // It moves: only standing still counts.
+      if (offset - before >= PROGRESS) attempt = 1; // It moves: only (nearly) standing still counts.
       if (!isTransient(error) || attempt >= attempts) throw networkError(url, error);
       const waitMs = Math.max(backoffMs * 2 ** (attempt - 1), retryAfter(error));
       emit({ type: "retry", what: url, attempt, reason: messageOf(error), waitMs });

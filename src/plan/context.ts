@@ -1,4 +1,5 @@
 /** What planning knows and gathers while it walks the config. */
+import path from "node:path";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import type { AptSource } from "../source/apt-config.ts";
 import type { FetchContext } from "../source/fetch.ts";
@@ -57,7 +58,7 @@ export class PlanContext {
     let source = this.locals.get(label);
     if (source === undefined) {
       const { store, config } = this.#options;
-      source = localSource(label, { projectDir: config.dir, store });
+      source = localSource(label, { projectDir: config.dir, store, ignore: ownOutput(config.dir, label) });
       this.locals.set(label, source);
     }
     return source;
@@ -68,4 +69,13 @@ export class PlanContext {
     if (!this.#memo.has(name)) this.#memo.set(name, make());
     return this.#memo.get(name) as T;
   }
+}
+
+/** What Bootwright itself writes beside the config is no input, or a project that takes "." would never be up to date. */
+function ownOutput(projectDir: string, label: string): (file: string) => boolean {
+  const root = path.resolve(projectDir, label);
+  const below = path.relative(root, projectDir);
+  if (below.startsWith("..")) return () => false;
+  const own = new Set(["out", "bootwright.lock", "test-results"].map((name) => path.join(below, name)));
+  return (file) => own.has(file);
 }
