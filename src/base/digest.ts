@@ -12,8 +12,6 @@ export const digestOf = (bytes: Uint8Array | string): Digest => ({
   size: typeof bytes === "string" ? Buffer.byteLength(bytes) : bytes.length,
 });
 
-export const EMPTY_DIGEST: Digest = digestOf("");
-
 /** Hashes while bytes pass. */
 export class DigestCounter {
   readonly #hash = createHash("sha256");
@@ -32,10 +30,6 @@ export class DigestCounter {
     return { hash: this.#hash.digest("hex"), size: this.#size };
   }
 }
-
-export const isHash = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
-
-export const sameDigest = (a: Digest, b: Digest): boolean => a.hash === b.hash && a.size === b.size;
 
 /** `sha256:9f2c…`, for people. */
 export const shortDigest = (hash: string): string => `sha256:${hash.slice(0, 12)}`;

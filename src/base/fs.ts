@@ -75,7 +75,3 @@ function makeWritable(dir: string): void {
       if (entry.isDirectory()) makeWritable(path.join(dir, entry.name));
   } catch {}
 }
-
-export function statIfExists(file: string): fs.Stats | undefined {
-  return fs.statSync(file, { throwIfNoEntry: false });
-}

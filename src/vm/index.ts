@@ -1,8 +1,8 @@
 /** The door of `vm`: machines to boot images in. */
 export { chooseAccelerator, type ProbeOptions } from "./accelerator.ts";
-export { lastLines, stripAnsi } from "./ansi.ts";
+export { lastLines } from "./ansi.ts";
 export type { Console, WaitOptions } from "./console.ts";
-export { type Diagnosis, diagnose } from "./diagnose.ts";
+export type { Diagnosis } from "./diagnose.ts";
 export type { EventPort, GuestEvent } from "./event-port.ts";
 export type { ExecOptions, ExecResult, Machine, MachineEnd, Phase, PhaseTime } from "./machine.ts";
 export { decodePng, encodePng, type Picture } from "./picture.ts";
