@@ -69,6 +69,8 @@ export const HOST_TOOLS = {
   lz4: program("lz4", "lz4", "read what we compressed with lz4", "test"),
   zstd: program("zstd", "zstd", "read what we compressed with zstd", "test"),
   tar: program("tar", "tar", "read and write archives with GNU tar", "test"),
+  busybox: program("busybox", "busybox-static", "fill the root of sandboxed programs", "test"),
+  gpg: program("gpg", "gnupg", "sign a package archive of our own", "test"),
   "dpkg-deb": program("dpkg-deb", "dpkg", "read and write Debian packages", "test"),
 } as const satisfies Record<string, HostTool>;
 

@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly maxOutput?: number;
   /** Milliseconds; default none. */
   readonly timeout?: number;
+  /** Milliseconds between TERM and KILL when it is cancelled; default 5000. 0 kills at once: for what has nothing to tidy up. */
+  readonly grace?: number;
 }
 
 export interface RunResult {
@@ -70,7 +72,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
 /** Starts a program that lives beside us (a virtual machine, a server). The caller stops it. */
 export function start(
   argv: readonly string[],
-  options: Pick<RunOptions, "cwd" | "env" | "emit" | "signal"> & {
+  options: Pick<RunOptions, "cwd" | "env" | "emit" | "signal" | "grace"> & {
     stdio?: "pipe" | ["pipe" | "ignore", "pipe", "pipe"];
   } = {},
 ): ChildProcess {
@@ -92,7 +94,7 @@ export function start(
       emit({ type: "process.end", pid, exit, signal, ms: systemClock.elapsed() - began });
     });
   }
-  const abort = () => void stop(child);
+  const abort = () => void stop(child, options.grace);
   options.signal?.addEventListener("abort", abort, { once: true });
   child.once("exit", () => options.signal?.removeEventListener("abort", abort));
   if (options.signal?.aborted) abort();

@@ -6,6 +6,7 @@
  * `action.test.ts` holds it against the code generated from proto/remote_execution.proto.
  */
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { comparePaths } from "../base/bytes.ts";
 import { type Digest, digestOf } from "../base/digest.ts";
 
 export interface CommandSpec {
@@ -54,7 +55,7 @@ export function encodeCommand(command: CommandSpec): Uint8Array {
   for (const argument of command.arguments) writer.tag(1, WireType.LengthDelimited).string(argument);
   for (const [name, value] of sortedEntries(command.environment ?? {})) message(writer, 2, encodePair(name, value));
   text(writer, 6, command.workingDirectory ?? "");
-  for (const path of [...command.outputPaths].sort()) writer.tag(7, WireType.LengthDelimited).string(path);
+  for (const path of [...command.outputPaths].sort(comparePaths)) writer.tag(7, WireType.LengthDelimited).string(path);
   return writer.finish();
 }
 
@@ -116,7 +117,7 @@ function text(writer: BinaryWriter, field: number, value: string): void {
   if (value !== "") writer.tag(field, WireType.LengthDelimited).string(value);
 }
 
-const byCodePoint = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number =>
-  a < b ? -1 : a > b ? 1 : 0;
-const sortedEntries = (record: Readonly<Record<string, string>>) => Object.entries(record).sort(byCodePoint);
-const sortedMap = <T>(map: ReadonlyMap<string, T>) => [...map].sort(byCodePoint);
+/** By UTF-8 bytes, which is the protocol's order. */
+const byName = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => comparePaths(a, b);
+const sortedEntries = (record: Readonly<Record<string, string>>) => Object.entries(record).sort(byName);
+const sortedMap = <T>(map: ReadonlyMap<string, T>) => [...map].sort(byName);

@@ -53,10 +53,19 @@ export function commandStage<O extends string>(
       await runInSandbox({ root, build, argv, env, signal, emit, onLine });
       const outputs = options.outputs.map((name) => {
         const file = path.join(build, "outputs", name);
-        if (!fs.existsSync(file)) throw new BootwrightError("PROGRAM_FAILED", `${argv[0]} left no outputs/${name}`);
+        if (!isOwnFile(file)) throw new BootwrightError("PROGRAM_FAILED", `${argv[0]} left no file outputs/${name}`);
         return [name, blobArtifact(store.blobs.adopt(file))] as const;
       });
       return Object.fromEntries(outputs) as Record<O, BlobArtifact>;
     },
   });
+}
+
+/** The program may have left links, also in place of `outputs` itself: followed here, they would lead to the host's files. */
+function isOwnFile(file: string): boolean {
+  const outputs = path.dirname(file);
+  return (
+    fs.lstatSync(outputs, { throwIfNoEntry: false })?.isDirectory() === true &&
+    fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() === true
+  );
 }

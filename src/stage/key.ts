@@ -50,5 +50,12 @@ export function stageKey(stage: AnyStage, resolve: (stage: AnyStage, output: str
     inputs: files,
     platform: stage.command === undefined ? { OSFamily: "linux" } : PLATFORM,
   });
-  return { key: action.digest.hash, kind: stage.kind, version: stage.version, params: stage.params, inputs };
+  const params = stage.command === undefined ? stage.params : describeCommand(stage.params, stage.command);
+  return { key: action.digest.hash, kind: stage.kind, version: stage.version, params, inputs };
 }
+
+/** A command's words are part of its key in their own message; here they stand with the parameters, so that a change of them can be said. */
+const describeCommand = (params: Json, command: NonNullable<AnyStage["command"]>): Json => ({
+  ...(params as Readonly<Record<string, Json>>),
+  command: { arguments: command.arguments, environment: command.environment ?? {} },
+});

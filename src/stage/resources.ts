@@ -14,6 +14,7 @@ export class Resources {
 
   /** Resolves when there is room; call the returned function to leave. A weight over the capacity runs alone. */
   async acquire(wanted: Weight, signal: AbortSignal): Promise<() => void> {
+    signal.throwIfAborted();
     const weight: Capacity = {
       cpu: Math.min(wanted.cpu ?? 1, this.#capacity.cpu),
       network: Math.min(wanted.network ?? 0, this.#capacity.network),
@@ -30,6 +31,7 @@ export class Resources {
             if (at < 0) return;
             this.#waiting.splice(at, 1);
             reject(signal.reason);
+            this.#admit(); // It may have held up lighter ones.
           },
           { once: true },
         );

@@ -2,11 +2,10 @@
  * Runs a program with a toolroot as its root, read-only, without network, seeing nothing of the host but `/build`.
  * bubblewrap where it is installed, else unshare(1); both need user namespaces unless we are root.
  */
-import fs from "node:fs";
-import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
-import { hostPath, type RunResult, run } from "../base/process.ts";
+import { findProgram } from "../base/host-tools.ts";
+import { type RunResult, run } from "../base/process.ts";
 
 export interface SandboxOptions {
   /** The toolroot's directory; it holds the mount points proc, dev, tmp and build. */
@@ -23,7 +22,13 @@ export interface SandboxOptions {
 /** Directories that a toolroot must hold. */
 export const MOUNT_POINTS = ["build", "dev", "proc", "tmp"] as const;
 
-const FIXED_ENVIRONMENT = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/build", LANG: "C.UTF-8", TZ: "UTC" };
+const FIXED_ENVIRONMENT = {
+  PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+  HOME: "/build",
+  LANG: "C.UTF-8",
+  TZ: "UTC",
+  PWD: "/build", // bwrap sets it whether or not it is asked to.
+};
 
 /** Throws PROGRAM_FAILED, or SANDBOX_UNAVAILABLE when this host can confine nothing. */
 export async function runInSandbox(options: SandboxOptions): Promise<RunResult> {
@@ -32,11 +37,12 @@ export async function runInSandbox(options: SandboxOptions): Promise<RunResult> 
     signal: options.signal,
     emit: options.emit,
     ...(options.onLine && { onLine: options.onLine }),
+    grace: 0, // Its files are thrown away, and unshare(1) does not pass TERM on.
     accept: Array.from({ length: 256 }, (_, i) => i),
   });
   if (result.exit === 0) return result;
-  // The sandbox's own trouble speaks under its own name; all else is the program's.
-  if (/^(bwrap|unshare): /m.test(result.stderr))
+  // The sandbox's own trouble speaks under its own name, that of starting the program included; all else is the program's.
+  if (/^(bwrap: (?!execvp)|unshare: (?!failed to execute))/m.test(result.stderr))
     throw new BootwrightError("SANDBOX_UNAVAILABLE", "the sandbox did not start", {
       detail: result.stderr.trimEnd(),
       hint: "bootwright doctor",
@@ -48,8 +54,8 @@ export async function runInSandbox(options: SandboxOptions): Promise<RunResult> 
 
 /** Which sandbox this host offers, in the order of preference. */
 export function sandboxKind(): "bwrap" | "unshare" {
-  if (findOnPath("bwrap")) return "bwrap";
-  if (findOnPath("unshare")) return "unshare";
+  if (findProgram("bwrap") !== undefined) return "bwrap";
+  if (findProgram("unshare") !== undefined) return "unshare";
   throw new BootwrightError(
     "SANDBOX_UNAVAILABLE",
     "neither bwrap (package bubblewrap) nor unshare (package util-linux) is installed",
@@ -95,10 +101,13 @@ done
 ln -s /proc/self/fd "$root/dev/fd"
 mount --bind "$build" "$root/build"
 mount -o remount,bind,ro "$root"
-exec unshare --root="$root" --wd=/build "$@"`;
+hostname bootwright 2>/dev/null || :
+exec "$@"`;
 
 function unshareCommand({ root, build, argv, env }: SandboxOptions): string[] {
   const set = Object.entries({ ...FIXED_ENVIRONMENT, ...env }).map(([name, value]) => `${name}=${value}`);
+  // The program's PATH is not where this host keeps its own programs.
+  const enter = findProgram("unshare") ?? "unshare";
   return [
     ...[
       "unshare",
@@ -114,11 +123,7 @@ function unshareCommand({ root, build, argv, env }: SandboxOptions): string[] {
     ],
     ...["--", "sh", "-c", UNSHARE_SCRIPT, "bootwright-sandbox", root, build],
     ...["env", "-i", ...set],
+    ...[enter, `--root=${root}`, "--wd=/build"],
     ...argv,
   ];
 }
-
-const findOnPath = (name: string): boolean =>
-  hostPath()
-    .split(":")
-    .some((dir) => fs.existsSync(path.join(dir, name)));

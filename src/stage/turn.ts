@@ -1,4 +1,4 @@
-/** One process at a time makes the result of a key; the others wait for it. A dead maker's turn passes on. */
+/** One stage at a time makes the result of a key; others of the same key, here or in another process, wait for it. A dead maker's turn passes on. */
 import { systemClock } from "../base/clock.ts";
 import { isAlive, processIdentity } from "../store/lease.ts";
 import type { Store } from "../store/store.ts";
@@ -24,7 +24,7 @@ export async function awaitTurn(
         "SELECT pid, boot, build FROM turns WHERE key = ?",
         key,
       );
-      if (row !== undefined && row.build !== store.buildId && isAlive(row)) return row;
+      if (row !== undefined && isAlive(row)) return row;
       store.db.run(
         "INSERT OR REPLACE INTO turns (key, build, pid, boot) VALUES (?, ?, ?, ?)",
         key,
@@ -36,7 +36,7 @@ export async function awaitTurn(
     });
     if (other === undefined)
       return { end: () => void store.db.run("DELETE FROM turns WHERE key = ? AND build = ?", key, store.buildId) };
-    if (!told) onWait(other.pid);
+    if (!told && other.build !== store.buildId) onWait(other.pid);
     told = true;
     await systemClock.sleep(POLL_MS, signal);
   }
