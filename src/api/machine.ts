@@ -138,7 +138,7 @@ function bootSource({
       throw new BootwrightError("UNSUPPORTED", "under UEFI the command line is part of the image", {
         hint: "boot with --firmware=direct, or set cmdline in the config",
       });
-    return { kind: "uefi", medium: { kind: "image", path: file(image.esp!()) } };
+    return { kind: "uefi", medium: { kind: "image", path: file(image.esp!()), sectorSize: image.sectorSize ?? 512 } };
   }
   const { kernel, initrd, cmdline: own } = image.direct!;
   return {

@@ -55,7 +55,7 @@ type Initramfs<K extends string, T extends string> = Omit<WrittenInitramfs, "fro
 type Contained<M extends string> = readonly (M | { file: string; to: string })[];
 type Image<K extends string, I extends string, M extends string> = Replace<
   WrittenImage,
-  { kernel: K; initramfs: I | "none"; contains: Contained<M> }
+  { kernel: K; initramfs: I | "none"; contains: Contained<M>; esp: Contained<M> }
 >;
 type Machine<M extends string> = Replace<NonNullable<ProjectInput["machine"]>, { image: M }>;
 

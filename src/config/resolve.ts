@@ -14,7 +14,7 @@ type Referring<T, R> = T extends unknown ? Omit<T, keyof R> & R : never;
 export type ResolvedImage =
   | Referring<Bootable, { readonly kernel: string; readonly initramfs: string | undefined }>
   | Referring<Extract<ImageConfig, { kind: "cpio" }>, { readonly initramfs: string }>
-  | Extract<ImageConfig, { kind: "esp" }>;
+  | Extract<ImageConfig, { kind: "esp" | "disk" }>;
 
 export type ResolvedMachine = Referring<MachineConfig, { readonly image: string }>;
 
@@ -44,10 +44,8 @@ export function resolveReferences(config: ProjectOutput): Resolved {
 
   const images = mapValues(config.images, (image, name): ResolvedImage => {
     const path = ["images", name];
-    if (image.kind === "esp") {
-      const self = image.contains.indexOf(name);
-      if (self !== -1)
-        issues.push({ path: [...path, "contains", self], message: "an image cannot contain itself", mark: "value" });
+    if (image.kind === "esp" || image.kind === "disk") {
+      issues.push(...unfitContents(config, { name, image }));
       return image;
     }
     const initramfsPath = [...path, "initramfs"];
@@ -81,6 +79,23 @@ export function resolveReferences(config: ProjectOutput): Resolved {
   issues.push(...sharedSourceNames(config), ...treeCycles(config));
   const { profiles: _, ...rest } = config;
   return { project: { ...rest, seed: config.seed ?? config.name, initramfs, images, machines }, issues };
+}
+
+/** An EFI system partition holds programs that firmware starts, not another partition, and not itself. */
+function unfitContents(
+  config: ProjectOutput,
+  { name, image }: { name: string; image: Extract<ImageConfig, { kind: "esp" | "disk" }> },
+): readonly ConfigIssue[] {
+  const [key, items] = image.kind === "esp" ? (["contains", image.contains] as const) : (["esp", image.esp] as const);
+  return items.flatMap((item, i): ConfigIssue[] => {
+    const kind = typeof item === "string" ? config.images[item]?.kind : undefined;
+    if (kind === undefined || kind === "uki" || kind === "efi" || kind === "cpio") return [];
+    const message =
+      item === name
+        ? "an image cannot contain itself"
+        : `"${item}" is of kind "${kind}"; an EFI system partition holds images of kind "uki", "efi" and "cpio"`;
+    return [{ path: ["images", name, key, i], message, mark: "value" }];
+  });
 }
 
 const onlyOne =

@@ -1,7 +1,7 @@
 /**
  * The one schema of the config, composed from the domains' slices. It describes the plural form; `normalize.ts` turns
  * the singular forms (`kernel:`, a lone `initramfs:`) into it first. Its output is the resolved form: defaults filled
- * in, sizes in bytes, modes as numbers. Raise SCHEMA_VERSION when the output of an unchanged config changes.
+ * in, sizes in bytes, modes as numbers.
  */
 import { z } from "zod";
 import { DEFAULT_EPOCH } from "../base/clock.ts";

@@ -41,7 +41,7 @@ export function espImageStage(options: EspStageOptions): Stage<EspInputs, { imag
     },
     outputs: ["image"],
     run: async ({ inputs, store }) => {
-      const fat = encodeFat(itemsOf(options, { inputs, store }), {
+      const fat = encodeFat(espFiles(options, { inputs, store }), {
         seed,
         epoch,
         label,
@@ -63,7 +63,7 @@ export function espTreeStage(options: EspStageOptions): Stage<EspInputs, { tree:
     run: async ({ inputs, store }) => {
       const blobs = [inputs.boot, ...inputs.files];
       const tree = new Map<string, TreeEntry>();
-      for (const [i, item] of itemsOf(options, { inputs, store }).entries()) {
+      for (const [i, item] of espFiles(options, { inputs, store }).entries()) {
         addParents(tree, item.path);
         const { hash, size } = blobs[i]!;
         tree.set(item.path, { type: "file", path: item.path, mode: 0o644, uid: 0, gid: 0, content: { hash, size } });
@@ -73,8 +73,9 @@ export function espTreeStage(options: EspStageOptions): Stage<EspInputs, { tree:
   });
 }
 
-function itemsOf(
-  { architecture, files }: EspStageOptions,
+/** The items of the FAT file system, contents out of the store. */
+export function espFiles(
+  { architecture, files }: Pick<EspStageOptions, "architecture" | "files">,
   { inputs, store }: { inputs: { boot: BlobArtifact; files: readonly BlobArtifact[] }; store: Store },
 ): FatItem[] {
   const file = (blob: BlobArtifact): EspFile => ({ size: blob.size, read: () => store.blobs.read(blob) });

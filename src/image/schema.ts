@@ -44,20 +44,21 @@ const efi = z.strictObject({
     ),
 });
 
+const espContents = z
+  .array(
+    z.union([
+      nameText(),
+      z.strictObject({
+        file: hostPath().describe("File on the host."),
+        to: z.string().min(1).describe("Path on the ESP."),
+      }),
+    ]),
+  )
+  .min(1);
+
 const esp = z.strictObject({
   kind: z.literal("esp"),
-  contains: z
-    .array(
-      z.union([
-        nameText(),
-        z.strictObject({
-          file: hostPath().describe("File on the host."),
-          to: z.string().min(1).describe("Path on the ESP."),
-        }),
-      ]),
-    )
-    .min(1)
-    .describe("Images by name (the first becomes the default boot file), and further files."),
+  contains: espContents.describe("Images by name (the first becomes the default boot file), and further files."),
   format: z.enum(["image", "directory"]).default("image").describe("A FAT file system image, or a directory."),
   size: sizeText()
     .transform(parseSize)
@@ -70,6 +71,27 @@ const esp = z.strictObject({
     .describe("Volume label."),
 });
 
+const disk = z.strictObject({
+  kind: z.literal("disk"),
+  esp: espContents.describe(
+    "What is on the EFI system partition: images by name, of which firmware starts the first, and further files.",
+  ),
+  espSize: sizeText()
+    .prefault("1GiB")
+    .transform(parseSize)
+    .describe(
+      "Size of the EFI system partition. The default leaves room for several kernels and an update beside them.",
+    ),
+  size: sizeText()
+    .transform(parseSize)
+    .optional()
+    .describe("Size of the whole disk. Default: what the partitions need."),
+  sectorSize: z
+    .union([z.literal(512), z.literal(4096)])
+    .default(512)
+    .describe("Logical sector size of the disk that it is written to: 512, or 4096 for 4Kn drives."),
+});
+
 const kernelImage = z.strictObject({ kind: z.literal("kernel"), kernel, initramfs, cmdline });
 
 const cpio = z.strictObject({ kind: z.literal("cpio"), initramfs });
@@ -78,6 +100,7 @@ export const imageSchema = z.discriminatedUnion("kind", [
   uki.describe("One EFI file on systemd's stub: kernel, initramfs and command line."),
   efi.describe("The default boot file of a machine: BOOTX64.EFI or BOOTAA64.EFI."),
   esp.describe("An EFI system partition."),
+  disk.describe("A whole disk: GUID partition table and EFI system partition. Also a USB stick."),
   kernelImage.describe("A directory for direct boot: kernel, initrd, cmdline."),
   cpio.describe("The initramfs file itself."),
 ]);

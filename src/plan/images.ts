@@ -2,6 +2,7 @@
 import { BootwrightError } from "../base/errors.ts";
 import { didYouMean } from "../base/suggest.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
+import { diskStage } from "../image/disk-stage.ts";
 import { type EfiArchitecture, efiBootPath } from "../image/esp.ts";
 import { espImageStage, espTreeStage } from "../image/esp-stage.ts";
 import { type BlobInput, blobOf, defineStage, type OutputRef, treeOf } from "../stage/stage.ts";
@@ -25,6 +26,8 @@ export interface PlannedImage {
   readonly direct?: { readonly kernel: BlobInput; readonly initrd: BlobInput | undefined; readonly cmdline: string };
   /** True when the guest itself says that it is ready: its initramfs has the agent. */
   readonly agent?: boolean;
+  /** Of the disk that the image is; default 512. */
+  readonly sectorSize?: 512 | 4096;
   /** A FAT image that firmware boots from; made only when it is booted that way. */
   readonly esp?: () => OutputRef<BlobArtifact>;
 }
@@ -44,6 +47,8 @@ export function planImage(ctx: PlanContext, name: string): PlannedImage {
         return planEfi(ctx, { name, image });
       case "esp":
         return planEsp(ctx, { name, image });
+      case "disk":
+        return planDisk(ctx, { name, image });
       case "kernel":
         return planDirect(ctx, { name, image });
       default: {
@@ -129,10 +134,36 @@ function planEfi(ctx: PlanContext, { name, image }: { name: string; image: Image
 }
 
 function planEsp(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"esp"> }): PlannedImage {
+  const { boot, files, common } = espContents(ctx, { name, items: image.contains });
+  const options = { ...espDefaults(ctx), name: `esp:${name}`, boot, files, label: image.label, size: image.size };
+  if (image.format === "directory")
+    return {
+      ...common,
+      kind: "esp",
+      output: treeOf(espTreeStage(options), "tree"),
+      fileName: name,
+      esp: () => bootEsp(ctx, { name, boot, files }),
+    };
+  const output = blobOf(espImageStage(options), "image");
+  return { ...common, kind: "esp", output, fileName: `${name}.img`, esp: () => output };
+}
+
+function planDisk(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"disk"> }): PlannedImage {
+  const { boot, files, common } = espContents(ctx, { name, items: image.esp });
+  const { espSize, size, sectorSize } = image;
+  const output = blobOf(
+    diskStage({ ...espDefaults(ctx), name: `disk:${name}`, boot, files, espSize, size, sectorSize }),
+    "image",
+  );
+  return { ...common, kind: "disk", output, fileName: `${name}.img`, sectorSize, esp: () => output };
+}
+
+/** Images and files on an EFI system partition: the first image is what firmware starts. */
+function espContents(ctx: PlanContext, { name, items }: { name: string; items: ImageSection<"esp">["contains"] }) {
   const files: { path: string; content: BlobInput }[] = [];
   let boot: BlobInput | undefined;
   let first: PlannedImage | undefined;
-  for (const item of image.contains) {
+  for (const item of items) {
     if (typeof item !== "string") {
       files.push({ path: item.to.replace(/^\/+/, ""), content: localBlob(ctx, item.file) });
       continue;
@@ -150,22 +181,11 @@ function planEsp(ctx: PlanContext, { name, image }: { name: string; image: Image
       files.push({ path: contained.kind === "uki" ? `EFI/Linux/${contained.fileName}` : contained.fileName, content });
   }
   if (boot === undefined) throw new BootwrightError("CONFIG_INVALID", `image ${name} contains no image to boot`);
-  const options = { ...espDefaults(ctx), name: `esp:${name}`, boot, files, label: image.label, size: image.size };
-  const common = {
-    name,
-    kind: "esp" as const,
-    ...(first?.direct && { direct: first.direct }),
-    agent: first?.agent ?? false,
+  return {
+    boot,
+    files,
+    common: { name, ...(first?.direct && { direct: first.direct }), agent: first?.agent ?? false },
   };
-  if (image.format === "directory")
-    return {
-      ...common,
-      output: treeOf(espTreeStage(options), "tree"),
-      fileName: name,
-      esp: () => bootEsp(ctx, { name, boot: boot!, files }),
-    };
-  const output = blobOf(espImageStage(options), "image");
-  return { ...common, output, fileName: `${name}.img`, esp: () => output };
 }
 
 /** A directory with what a loader without firmware needs. */

@@ -112,7 +112,7 @@ function mediumArgs(medium: UefiMedium, bus: Bus): readonly string[] {
     case "image":
       return [
         ...["-drive", `if=none,id=boot,format=raw,snapshot=on,file=${quote(medium.path)}`],
-        ...["-device", `virtio-blk-${bus},drive=boot,bootindex=0`],
+        ...["-device", `virtio-blk-${bus},drive=boot,bootindex=0${sectors(medium.sectorSize)}`],
       ];
     case "iso":
       return [
@@ -121,6 +121,8 @@ function mediumArgs(medium: UefiMedium, bus: Bus): readonly string[] {
       ];
   }
 }
+
+const sectors = (size = 512): string => (size === 512 ? "" : `,logical_block_size=${size},physical_block_size=${size}`);
 
 function diskArgs(
   disk: Disk,

@@ -6,7 +6,7 @@ export type Arch = "x86_64" | "aarch64";
 /** What the firmware finds: a directory served as an ESP, or a raw image (FAT, or a partitioned disk), or a CD image. */
 export type UefiMedium =
   | { readonly kind: "directory"; readonly path: string }
-  | { readonly kind: "image"; readonly path: string }
+  | { readonly kind: "image"; readonly path: string; readonly sectorSize?: 512 | 4096 }
   | { readonly kind: "iso"; readonly path: string };
 
 export type BootSource =
