@@ -20,13 +20,16 @@ export interface CollectReport {
   readonly keptBlobs: number;
 }
 
+/** The kernel stamps files with the time of its last tick, so a file can look older than it is (CONFIG_HZ=100, doubled). */
+const TICK_MS = 20;
+
 /** `keep` in bytes; `dryRun` counts only. */
 export function collect(store: Store, options: { keep: number; dryRun?: boolean; now: number }): CollectReport {
   const sizes = new Map<string, { size: number; mtimeMs: number }>();
   for (const { hash, size, mtimeMs } of store.blobs.list()) sizes.set(hash, { size, mtimeMs });
   const running = store.running().filter((build) => build.id !== store.buildId);
   // What a running build writes now has no result yet: leave all that is younger than the oldest of them.
-  const youngerThan = Math.min(options.now, ...running.map((build) => build.started));
+  const youngerThan = Math.min(options.now, ...running.map((build) => build.started)) - TICK_MS;
 
   const plan = () => {
     const live = new Set<string>();
@@ -103,7 +106,7 @@ function removeIfOld(store: Store, hash: string, now: number): boolean {
   const aside = store.blobs.temporary();
   try {
     fs.renameSync(file, aside);
-    if (fs.statSync(aside).mtimeMs > now) {
+    if (fs.statSync(aside).mtimeMs > now - TICK_MS) {
       fs.renameSync(aside, file);
       return false;
     }

@@ -6,7 +6,8 @@
 import fs from "node:fs";
 import path from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { BootwrightError, messageOf } from "../base/errors.ts";
+import { pathToFileURL } from "node:url";
+import { BootwrightError, ioError, messageOf, systemCode } from "../base/errors.ts";
 
 const SCHEMA_VERSION = 1;
 
@@ -22,10 +23,12 @@ const SCHEMA = `
 
 export class IndexDb {
   readonly #db: DatabaseSync;
+  readonly #file: string;
   readonly #statements = new Map<string, StatementSync>();
 
   constructor(storeDir: string, options: { readonly?: boolean } = {}) {
     const file = path.join(storeDir, "index.sqlite");
+    this.#file = file;
     if (options.readonly) {
       this.#db = openReadonly(file);
       return;
@@ -34,9 +37,7 @@ export class IndexDb {
       this.#db = openDatabase(file);
     } catch (error) {
       if (!isDamaged(error)) throw sqliteError("open", error);
-      // Only a cache: set it aside, start afresh.
-      fs.renameSync(file, `${file}.damaged`);
-      for (const suffix of ["-wal", "-shm"]) fs.rmSync(file + suffix, { force: true });
+      setAside(file);
       this.#db = openDatabase(file);
     }
   }
@@ -86,16 +87,40 @@ export class IndexDb {
     try {
       return body();
     } catch (error) {
-      throw sqliteError("use", error);
+      if (!isDamaged(error)) throw sqliteError("use", error);
+      setAside(this.#file);
+      throw new BootwrightError("IO", `the store's index is damaged (${messageOf(error)}); it is set aside`, {
+        hint: "run the command again: the index is made anew",
+        cause: error,
+      });
     }
   }
 }
 
-/** An index that is not there, or of another version, reads as an empty one. */
+/** The index is only a cache; the next one that opens it starts afresh. */
+function setAside(file: string): void {
+  try {
+    fs.renameSync(file, `${file}.damaged`);
+    for (const suffix of ["-wal", "-shm"]) fs.rmSync(file + suffix, { force: true });
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw ioError("rename", file, error); // Another process was first.
+  }
+}
+
+/**
+ * An index that is not there, damaged, or of another version, reads as an empty one. Without a `-wal` beside it nobody has
+ * it open, and it is read as a file that does not change: else SQLite would leave a new `-wal` and `-shm` behind.
+ */
 function openReadonly(file: string): DatabaseSync {
   if (fs.existsSync(file)) {
-    const db = new DatabaseSync(file, { readOnly: true, timeout: 20_000 });
-    if (schemaVersion(db) === SCHEMA_VERSION) return db;
+    const url = pathToFileURL(file);
+    if (!fs.existsSync(`${file}-wal`)) url.searchParams.set("immutable", "1");
+    const db = new DatabaseSync(url, { readOnly: true, timeout: 20_000 });
+    try {
+      if (schemaVersion(db) === SCHEMA_VERSION) return db;
+    } catch (error) {
+      if (!isDamaged(error)) throw sqliteError("open", error);
+    }
     db.close();
   }
   const empty = new DatabaseSync(":memory:");

@@ -5,9 +5,9 @@
 import fs from "node:fs";
 import path from "node:path";
 import { bytesFromPath } from "../base/bytes.ts";
-import { ioError } from "../base/errors.ts";
+import { BootwrightError, ioError } from "../base/errors.ts";
 import { ensureDir, removeTree } from "../base/fs.ts";
-import type { FileTree, TreeEntry } from "../formats/filetree.ts";
+import { type FileTree, parentPath, type TreeEntry } from "../formats/filetree.ts";
 import type { TreeArtifact } from "./artifact.ts";
 import type { Store } from "./store.ts";
 
@@ -17,7 +17,14 @@ export function materialize(store: Store, tree: FileTree, dir: string): void {
   const links = new Map<number, Buffer | string>();
   try {
     ensureDir(dir);
-    for (const entry of tree) writeEntry(entry, { target: below(dir, entry.path), read: reader.read, links });
+    const directories = new Set([""]);
+    for (const entry of tree) {
+      // A name below a link would be written wherever the link leads: no tree of ours has one, a forged one may.
+      if (!directories.has(parentPath(entry.path)))
+        throw new BootwrightError("PATH_UNSAFE", `file tree: /${entry.path} does not lie in a directory`);
+      if (entry.type === "directory") directories.add(entry.path);
+      writeEntry(entry, { target: below(dir, entry.path), read: reader.read, links });
+    }
   } catch (error) {
     throw ioError("write", dir, error);
   } finally {
@@ -33,9 +40,9 @@ export function materializedRoot(store: Store, artifact: TreeArtifact): string {
   const target = path.join(store.dir, "roots", artifact.hash);
   if (fs.existsSync(target)) return target;
   const temporary = store.blobs.temporary();
-  materialize(store, store.getTree(artifact), temporary);
-  ensureDir(path.dirname(target));
   try {
+    materialize(store, store.getTree(artifact), temporary);
+    ensureDir(path.dirname(target));
     fs.renameSync(temporary, target);
   } catch (error) {
     removeTree(temporary);
@@ -53,8 +60,10 @@ interface Context {
 function writeEntry(entry: TreeEntry, { target, read, links }: Context): void {
   switch (entry.type) {
     case "directory":
-      // Its owner must be able to write into it now and to remove it later.
-      if (entry.path !== "") fs.mkdirSync(target, { mode: (entry.mode & 0o777) | 0o700 });
+      if (entry.path === "") return;
+      fs.mkdirSync(target);
+      // Whatever the umask is. Its owner must be able to write into it now and to remove it later.
+      fs.chmodSync(target, (entry.mode & 0o777) | 0o700);
       return;
     case "symlink":
       fs.symlinkSync(bytesFromPath(entry.target), target);

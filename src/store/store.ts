@@ -82,7 +82,7 @@ export class Store {
     return Buffer.concat([...this.read(content)]);
   }
 
-  /** The result of a key when all its outputs are there; noted as used by this build in the same transaction. */
+  /** The result of a key when all its outputs are there; `claim` it before relying on it. */
   lookup(key: string): StageResult | undefined {
     const row = this.db.get<{ stage: string; outputs: string; ms: number }>(
       "SELECT stage, outputs, ms FROM results WHERE key = ?",
