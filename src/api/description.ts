@@ -6,6 +6,7 @@ import { readExactly } from "../formats/byte-source.ts";
 import { decompress, detectCompression } from "../formats/decompress.ts";
 import { readFat } from "../formats/fat-reader.ts";
 import type { FileTree, TreeEntry } from "../formats/filetree.ts";
+import { isGpt, readGpt } from "../formats/gpt-reader.ts";
 import { readLinuxImage } from "../formats/linux-image.ts";
 import { readNewc } from "../formats/newc-reader.ts";
 import { isPe } from "../formats/pe.ts";
@@ -13,7 +14,7 @@ import { inspectUki } from "../uki/inspect-uki.ts";
 import type { OpenArtifact } from "./artifact-ref.ts";
 
 export interface Description {
-  readonly format: "tree" | "uki" | "efi" | "initramfs" | "fat" | "kernel" | "data";
+  readonly format: "tree" | "uki" | "efi" | "initramfs" | "fat" | "disk" | "kernel" | "data";
   /** Bytes; of a tree, the sum of its files. */
   readonly size: number;
   /** "sha256:…" of the whole. */
@@ -76,6 +77,7 @@ async function describeBytes(
   if (kernel !== undefined) return { format: "kernel", ...common, facts: kernel, parts: [] };
   const segments = await initramfsParts(source, head);
   if (segments !== undefined) return { format: "initramfs", ...common, ...segments };
+  if (isGpt(source)) return { format: "disk", ...common, ...(await diskParts(source)) };
   if (head.length === 512 && head.readUInt16LE(510) === 0xaa55) {
     const fat = fatParts(source);
     if (fat !== undefined) return { format: "fat", ...common, ...fat };
@@ -164,6 +166,19 @@ function cpioPart(entry: ReturnType<typeof readNewc>["entries"][number], bytes: 
   if (entry.target !== undefined) attributes.target = entry.target;
   if (entry.type === "char" || entry.type === "block") attributes.device = `${entry.major}:${entry.minor}`;
   return { name: `/${entry.path}`, size: entry.type === "file" ? entry.size : 0, attributes };
+}
+
+async function diskParts(source: ByteSource): Promise<Pick<Description, "facts" | "parts">> {
+  const gpt = readGpt(source);
+  const parts: Part[] = [];
+  for (const { name, type, id, offset, size } of gpt.partitions) {
+    const content = slice(source, offset, size);
+    const hash = digestOfSource(content);
+    const inside = await describeBytes(content, { digest: hash, deep: true });
+    const attributes = { type, id, offset: String(offset), digest: `sha256:${hash}` };
+    parts.push({ name, size, attributes, ...(inside.format !== "data" && { inside }) });
+  }
+  return { facts: { "disk id": gpt.diskId, "sector size": String(gpt.sectorSize) }, parts };
 }
 
 function fatParts(source: ByteSource): Pick<Description, "facts" | "parts"> | undefined {

@@ -38,7 +38,7 @@ function descriptionText(description: Description, indent: string): string {
 
 function partLines(part: Part, { indent, entries }: { indent: string; entries: boolean }): string[] {
   const { type = "", mode = "", owner = "", target, device, text, digest = "" } = part.attributes;
-  const size = type === "" || type === "file" ? formatSize(part.size) : (device ?? "");
+  const size = part.size > 0 || type === "" || type === "file" ? formatSize(part.size) : (device ?? "");
   const about = entries
     ? [
         type.padEnd(9),

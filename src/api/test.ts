@@ -6,6 +6,7 @@ import { BootwrightError } from "../base/errors.ts";
 import { requireTools } from "../base/host-tools.ts";
 import { formatDuration } from "../base/size.ts";
 import { runBootTests, type TestReport, writeJsonReport, writeJunitReport } from "../boottest/index.ts";
+import { loadModule } from "../config/module.ts";
 import { type PreparedMachine, prepareMachine } from "./machine.ts";
 import { openProject } from "./project.ts";
 import type { Report, Session } from "./session.ts";
@@ -42,6 +43,7 @@ export async function test(session: Session, options: TestOptions): Promise<Repo
   };
   const report = await runBootTests({
     files,
+    load: loadModule,
     resultsDir,
     retries: options.retries,
     updateScreens: options.update,
