@@ -11,6 +11,8 @@ export interface RunBootTestsOptions {
   /** Absolute paths. */
   readonly files: readonly string[];
   readonly startMachine: StartTestMachine;
+  /** Runs a test file anew. Default: Node's own loader, which needs `bootwright` in a node_modules. */
+  readonly load?: (file: string) => Promise<unknown>;
   readonly emit?: Emit;
   /** Evidence of failures goes here, a directory for each test. */
   readonly resultsDir: string;
@@ -30,7 +32,7 @@ export interface RunBootTestsOptions {
 /** Throws NAME_UNKNOWN when `grep` selects nothing, USAGE when there is no test at all, or the signal's reason. */
 export async function runBootTests(options: RunBootTestsOptions): Promise<TestReport> {
   const began = systemClock.elapsed();
-  const { tests, failures } = await loadTests(options.files);
+  const { tests, failures } = await loadTests(options);
   const selected = select(tests, options.grep);
   if (selected.length === 0 && failures.length === 0) throw nothingToRun(tests, options);
   const results = await runAll(selected, options);
@@ -40,16 +42,22 @@ export async function runBootTests(options: RunBootTestsOptions): Promise<TestRe
 
 let loads = 0;
 
+/** The query makes a second run in this process load the file anew. */
+const importAnew = (file: string): Promise<unknown> => import(`${pathToFileURL(file).href}?run=${loads++}`);
+
 /** A file that does not load counts as a failed test: the others still run. */
-async function loadTests(
-  files: readonly string[],
-): Promise<{ readonly tests: readonly CollectedTest[]; readonly failures: readonly TestResult[] }> {
+async function loadTests({
+  files,
+  load = importAnew,
+}: RunBootTestsOptions): Promise<{
+  readonly tests: readonly CollectedTest[];
+  readonly failures: readonly TestResult[];
+}> {
   const tests: CollectedTest[] = [];
   const failures: TestResult[] = [];
   for (const file of files) {
     try {
-      // The query makes a second run in this process load the file anew.
-      tests.push(...(await collect(file, () => import(`${pathToFileURL(file).href}?run=${loads++}`))));
+      tests.push(...(await collect(file, () => load(file))));
     } catch (error) {
       const stack = error instanceof Error ? error.stack : undefined;
       failures.push({

@@ -11,7 +11,11 @@ export function templateFiles(template: TemplateName, name: string): Readonly<Re
     template === "yaml"
       ? { "bootwright.yaml": file(yamlConfig(name)) }
       : { "bootwright.config.ts": file(typedConfig(name)) };
-  return { ...config, "hello.sh": { text: HELLO, mode: 0o755 }, ".gitignore": file("out/\nnode_modules/\n") };
+  return {
+    ...config,
+    "hello.sh": { text: HELLO, mode: 0o755 },
+    ".gitignore": file("out/\ntest-results/\nnode_modules/\n"),
+  };
 }
 
 const file = (text: string): TemplateFile => ({ text, mode: 0o644 });
