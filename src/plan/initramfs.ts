@@ -33,6 +33,7 @@ export function planInitramfs(ctx: PlanContext, name: string): PlannedInitramfs 
     const base = initramfsBase({
       name: `init:${name}`,
       init: section.init,
+      root: section.root,
       agentScript: ctx.agentScript,
       ...(section.init === "busybox" && { busybox: busyboxTree(ctx, section) }),
       ...(modules && { loadList: modules.loadList }),
@@ -57,7 +58,7 @@ export function planInitramfs(ctx: PlanContext, name: string): PlannedInitramfs 
 }
 
 function planModules(ctx: PlanContext, { name, section }: { name: string; section: InitramfsSection }) {
-  const optional = section.agent && section.init === "busybox" ? AGENT_MODULES : [];
+  const optional = hasAgent(section) ? AGENT_MODULES : [];
   if (section.kernel === undefined || section.kernel === "" || (section.modules.length === 0 && optional.length === 0))
     return undefined;
   const kernel = planKernel(ctx, section.kernel);
@@ -70,6 +71,10 @@ function planModules(ctx: PlanContext, { name, section }: { name: string; sectio
   });
   return { tree: treeOf(stage, "tree"), loadList: blobOf(stage, "loadList"), firmware: blobOf(stage, "firmware") };
 }
+
+/** Only a guest that stays in the initramfs has the agent: the real root brings its own services. */
+export const hasAgent = (section: Pick<InitramfsSection, "agent" | "init" | "root">): boolean =>
+  section.agent && section.init === "busybox" && !section.root;
 
 function busyboxTree(ctx: PlanContext, section: InitramfsSection): TreeInput {
   if (section.busybox !== undefined) return localTree(ctx, section.busybox);
@@ -97,8 +102,14 @@ function packed(
     "initrd",
   );
   // The kernel's xz decoder knows CRC32 only (Documentation/staging/xz.rst); its lz4 decoder the legacy frame only.
+  // Its path in full: BusyBox's shell would take its own xz, which cannot compress.
   const argv = {
-    xz: ["busybox", "sh", "-c", `xz --check=crc32 -${level} --threads=1 --stdout <inputs/cpio >outputs/initrd`],
+    xz: [
+      "busybox",
+      "sh",
+      "-c",
+      `/usr/bin/xz --check=crc32 -${level} --threads=1 --stdout <inputs/cpio >outputs/initrd`,
+    ],
     lz4: ["lz4", "-l", `-${level}`, "--quiet", "inputs/cpio", "outputs/initrd"],
   }[kind];
   const toolroot = toolrootTree(ctx, kind === "xz" ? ["busybox-static", "xz-utils"] : ["lz4"]);
