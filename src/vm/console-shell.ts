@@ -3,12 +3,16 @@
  * stream only, and kernel messages may fall into it: the agent is better where there is one.
  */
 import { randomBytes } from "node:crypto";
+import { systemClock } from "../base/clock.ts";
 import { BootwrightError, hasCode } from "../base/errors.ts";
 import type { Console } from "./console.ts";
 import type { ExecOptions, ExecResult } from "./machine.ts";
 
 /** A terminal in canonical mode takes 4095 bytes a line (n_tty's N_TTY_BUF_SIZE). */
 const MAX_TYPED = 4000;
+
+/** How long a shell may take to answer before it is asked again. */
+const ANSWER_TIME = 2000;
 
 /** Throws GUEST_EXEC_FAILED when no shell answers in time, LIMIT_EXCEEDED for a command too long to type. */
 export async function execOnConsole(console: Console, command: string, options: ExecOptions = {}): Promise<ExecResult> {
@@ -20,10 +24,14 @@ export async function execOnConsole(console: Console, command: string, options: 
       hint: "start the guest agent, or put the script into a file of the image",
     });
   const timeout = options.timeout ?? 60_000;
-  const from = console.position;
-  console.write(line);
+  const until = systemClock.elapsed() + timeout;
+  const left = () => Math.max(0, until - systemClock.elapsed());
+  let began = false;
   try {
-    const match = await console.waitFor(resultPattern(mark), { timeout });
+    await awaitShell(console, { left });
+    began = true;
+    console.write(line);
+    const match = await console.waitFor(resultPattern(mark), { timeout: left() });
     const limit = options.maxOutput ?? 8 * 1024 * 1024;
     const stdout = match[1]!;
     options.onOutput?.(Buffer.from(stdout), "stdout");
@@ -36,7 +44,6 @@ export async function execOnConsole(console: Console, command: string, options: 
   } catch (error) {
     if (!hasCode(error, "GUEST_TIMEOUT")) throw error;
     console.write("\u0003"); // Ctrl-C: the next command finds a shell again.
-    const began = console.since(from).includes(`\n${mark}:begin`);
     throw new BootwrightError(
       "GUEST_EXEC_FAILED",
       began
@@ -44,6 +51,21 @@ export async function execOnConsole(console: Console, command: string, options: 
         : `no shell answered on the serial console within ${timeout / 1000} s`,
       { detail: console.lastLines(), hint: "log in first with machine.type(), or start the guest agent", cause: error },
     );
+  }
+}
+
+/** What is typed while a shell still starts may be lost, also in part: so it is asked until it answers. */
+async function awaitShell(console: Console, { left }: { left: () => number }): Promise<void> {
+  for (;;) {
+    const mark = `BW_${randomBytes(6).toString("hex")}`;
+    console.write(`echo '${mark.slice(0, 6)}''${mark.slice(6)}'\n`);
+    try {
+      await console.waitFor(new RegExp(`(?:^|\\n)${mark}\\n`), { timeout: Math.min(ANSWER_TIME, left()) });
+      return;
+    } catch (error) {
+      if (!hasCode(error, "GUEST_TIMEOUT") || left() === 0) throw error;
+      console.write("\u0003"); // A torn line may have left a quote open.
+    }
   }
 }
 
