@@ -3,10 +3,10 @@ import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { systemClock } from "../base/clock.ts";
 import { ensureDir } from "../base/fs.ts";
-import type { FileContent, FileTree } from "../formats/filetree.ts";
+import type { FileContent, FileTree, PackRef } from "../formats/filetree.ts";
 import { decodeTree, encodeTree } from "../formats/filetree-codec.ts";
 import { type Artifact, type TreeArtifact, treeArtifact } from "./artifact.ts";
-import { Blobs } from "./blobs.ts";
+import { BlobMissing, Blobs } from "./blobs.ts";
 import { IndexDb } from "./index-db.ts";
 import { isAlive, processIdentity } from "./lease.ts";
 
@@ -68,7 +68,7 @@ export class Store {
         fd = this.blobs.open(pack.hash);
         open.set(pack.hash, fd);
       }
-      return readRange(fd, pack.offset, content.size);
+      return readRange(fd, { pack, size: content.size });
     };
     return {
       read,
@@ -166,11 +166,11 @@ export class Store {
   }
 }
 
-function* readRange(fd: number, offset: number, size: number): Generator<Uint8Array> {
+function* readRange(fd: number, { pack, size }: { pack: PackRef; size: number }): Generator<Uint8Array> {
   for (let at = 0; at < size; ) {
     const chunk = Buffer.allocUnsafe(Math.min(1024 * 1024, size - at));
-    const got = fs.readSync(fd, chunk, 0, chunk.length, offset + at);
-    if (got === 0) throw new Error(`pack ends ${size - at} bytes early`);
+    const got = fs.readSync(fd, chunk, 0, chunk.length, pack.offset + at);
+    if (got === 0) throw new BlobMissing(pack.hash);
     yield chunk.subarray(0, got);
     at += got;
   }
