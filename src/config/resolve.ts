@@ -37,6 +37,14 @@ export function resolveReferences(config: ProjectOutput): Resolved {
   const initramfsNames = Object.keys(config.initramfs);
 
   const initramfs = mapValues(config.initramfs, (one, name) => {
+    if (one.root && one.init !== "busybox")
+      issues.push({ path: ["initramfs", name, "root"], message: 'needs init "busybox"', mark: "key" });
+    if (one.root && Object.keys(one.services).length > 0)
+      issues.push({
+        path: ["initramfs", name, "services"],
+        message: "with `root: true` services belong into the root file system",
+        mark: "key",
+      });
     const needed = one.modules.length > 0 || one.firmware.length > 0;
     if (one.kernel !== undefined || (!needed && kernels.length !== 1)) return one;
     return { ...one, kernel: only({ what: "kernel", names: kernels, path: ["initramfs", name, "kernel"] }) };

@@ -9,7 +9,8 @@ import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stag
 import type { BlobArtifact, TreeArtifact } from "../store/artifact.ts";
 import type { Store } from "../store/store.ts";
 import { appletNames } from "./applets.ts";
-import { type BusyboxInitOptions, busyboxInitFiles } from "./busybox-init.ts";
+import { type BusyboxInitOptions, busyboxInitFiles, type InitFile } from "./busybox-init.ts";
+import { rootInitFiles } from "./root-init.ts";
 
 export interface BaseTreeOptions {
   readonly name: string;
@@ -19,6 +20,8 @@ export interface BaseTreeOptions {
   readonly busybox?: TreeInput;
   /** The load list that the modules stage made: JSON array of paths. */
   readonly loadList?: BlobInput;
+  /** Lead to the root file system of the command line instead of being the system. */
+  readonly root: boolean;
   /** The text of guest/agent.sh, with init "busybox" and `settings.agent`. */
   readonly agentScript: string;
   readonly settings: Omit<BusyboxInitOptions, "modules">;
@@ -28,7 +31,7 @@ type BaseInputs = { busybox: TreeInput | undefined; loadList: BlobInput | undefi
 
 export function initramfsBase(options: BaseTreeOptions): Stage<BaseInputs, { tree: TreeArtifact }> {
   const { init, settings, agentScript } = options;
-  const withAgent = init === "busybox" && settings.agent;
+  const withAgent = init === "busybox" && settings.agent && !options.root;
   return defineStage<BaseInputs, { tree: TreeArtifact }>({
     name: options.name,
     kind: "initramfs-base",
@@ -37,7 +40,10 @@ export function initramfsBase(options: BaseTreeOptions): Stage<BaseInputs, { tre
     params: JSON.parse(
       canonicalJson({
         init,
+        ...(options.root && { root: true }),
         settings: settings as unknown as Json,
+        // The scripts are code of ours: an edit of theirs must make the layer again.
+        scripts: digestOf(canonicalJson(initFiles(options, []) as unknown as Json)).hash,
         ...(withAgent && { agent: digestOf(agentScript).hash }),
       }),
     ),
@@ -49,8 +55,9 @@ export function initramfsBase(options: BaseTreeOptions): Stage<BaseInputs, { tre
       if (init === "busybox") addBusybox(add, { binary: busyboxBinary(store.getTree(inputs.busybox!)), store });
       else if (init !== "none") add({ type: "symlink", path: "init", mode: 0o777, uid: 0, gid: 0, target: init });
       if (init === "busybox") {
+        if (options.root) entries.set("sysroot", directory("sysroot"));
         const modules = inputs.loadList === undefined ? [] : loadList(store, inputs.loadList);
-        for (const [path, { content, mode }] of Object.entries(busyboxInitFiles({ ...settings, modules })))
+        for (const [path, { content, mode }] of Object.entries(initFiles(options, modules)))
           add({ type: "file", path: path.slice(1), mode, uid: 0, gid: 0, content: store.blobs.put(content) });
       }
       if (withAgent)
@@ -65,6 +72,11 @@ export function initramfsBase(options: BaseTreeOptions): Stage<BaseInputs, { tre
       return { tree: store.putTree(withParents(entries)) };
     },
   });
+}
+
+function initFiles({ init, root, settings }: BaseTreeOptions, modules: readonly string[]): Record<string, InitFile> {
+  if (init !== "busybox") return {};
+  return root ? rootInitFiles({ ...settings, modules }) : busyboxInitFiles({ ...settings, modules });
 }
 
 const directory = (path: string, mode = 0o755): TreeEntry => ({ type: "directory", path, mode, uid: 0, gid: 0 });

@@ -33,6 +33,12 @@ export const initramfsShape = {
     ),
   kernel: z.string().optional().describe("Kernel whose modules to take. Default: the only one."),
   busybox: hostPath().optional().describe("A static BusyBox on the host. Default: Debian's busybox-static package."),
+  root: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Go on to the root file system that `root=` of the command line names (PARTLABEL=, LABEL=, UUID= or a device), and start its init. Needs init "busybox".',
+    ),
   run: z.array(imagePath()).default([]).describe("Programs of the tree to run at boot, in order."),
   services: namedMap(service).default({}).describe("Programs to keep running, by name."),
   modules: z

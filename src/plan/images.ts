@@ -9,7 +9,7 @@ import { type BlobInput, blobOf, defineStage, type OutputRef, treeOf } from "../
 import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
 import { ukiStage } from "../uki/stage.ts";
 import type { PlanContext } from "./context.ts";
-import { microcode, planInitramfs } from "./initramfs.ts";
+import { hasAgent, microcode, planInitramfs } from "./initramfs.ts";
 import { planKernel } from "./kernels.ts";
 import { fileFromTree, localBlob, packageTrees } from "./sources.ts";
 
@@ -87,7 +87,7 @@ function planUki(ctx: PlanContext, { name, image }: { name: string; image: Image
     output: uki,
     fileName: `${name}.efi`,
     direct,
-    agent: hasAgent(ctx, image),
+    agent: withAgent(ctx, image),
     esp: () => bootEsp(ctx, { name, boot: uki, files: [] }),
   };
 }
@@ -128,7 +128,7 @@ function planEfi(ctx: PlanContext, { name, image }: { name: string; image: Image
     output: treeOf(tree, "tree"),
     fileName: name,
     direct,
-    agent: hasAgent(ctx, image),
+    agent: withAgent(ctx, image),
     esp: () => bootEsp(ctx, { name, boot, files }),
   };
 }
@@ -217,12 +217,12 @@ function planDirect(ctx: PlanContext, { name, image }: { name: string; image: Im
       };
     },
   });
-  return { name, kind: "kernel", output: treeOf(stage, "tree"), fileName: name, direct, agent: hasAgent(ctx, image) };
+  return { name, kind: "kernel", output: treeOf(stage, "tree"), fileName: name, direct, agent: withAgent(ctx, image) };
 }
 
-function hasAgent(ctx: PlanContext, image: { readonly initramfs: string | undefined }): boolean {
+function withAgent(ctx: PlanContext, image: { readonly initramfs: string | undefined }): boolean {
   const section = image.initramfs === undefined ? undefined : ctx.config.initramfs[image.initramfs];
-  return section !== undefined && section.init === "busybox" && section.agent;
+  return section !== undefined && hasAgent(section);
 }
 
 function directParts(

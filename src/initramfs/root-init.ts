@@ -1,0 +1,84 @@
+/**
+ * The init of an initramfs that only leads to the real root: it loads the modules, finds the device that `root=` names,
+ * mounts it and hands over with switch_root(8). The kernel would read the same words itself if it had the drivers
+ * (kernel Documentation/admin-guide/kernel-parameters.txt: root, rootfstype, rootflags, rootdelay, ro, rw, init).
+ */
+import { type BusyboxInitOptions, type InitFile, quote } from "./busybox-init.ts";
+
+export function rootInitFiles({
+  modules,
+  run,
+  console,
+}: Pick<BusyboxInitOptions, "modules" | "run" | "console">): Record<string, InitFile> {
+  const loads = modules.map((module) => `insmod ${quote(module)} || say "cannot load ${module}"`);
+  return {
+    "/init": {
+      content: [...PROLOGUE, ...loads, ...run, SEARCH, console === "none" ? "" : SHELL, HANDOVER]
+        .filter(Boolean)
+        .join("\n"),
+      mode: 0o755,
+    },
+  };
+}
+
+const PROLOGUE = [
+  "#!/bin/sh",
+  "# Leads to the root file system that the kernel command line names.",
+  'say() { echo "bootwright: $1" >/dev/console; }',
+  "mount -t proc -o nosuid,nodev,noexec proc /proc",
+  "mount -t sysfs -o nosuid,nodev,noexec sysfs /sys",
+  "mount -t devtmpfs -o nosuid devtmpfs /dev 2>/dev/null",
+  "mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs /run",
+];
+
+/** Partition names come from the kernel's own uevent files: there is no udev here. */
+const SEARCH = `root= type= flags= mode=ro init=/sbin/init wait=30
+for word in $(cat /proc/cmdline); do
+  case $word in
+    root=*) root=\${word#root=} ;;
+    rootfstype=*) type=\${word#rootfstype=} ;;
+    rootflags=*) flags=\${word#rootflags=} ;;
+    rootdelay=*) wait=\${word#rootdelay=} ;;
+    init=*) init=\${word#init=} ;;
+    ro | rw) mode=$word ;;
+  esac
+done
+partition() {
+  for uevent in /sys/class/block/*/uevent; do
+    grep -q -i -x "$1" "$uevent" || continue
+    device=\${uevent%/uevent}
+    echo "/dev/\${device##*/}"
+    return
+  done
+}
+find_root() {
+  case $root in
+    PARTLABEL=*) partition "PARTNAME=\${root#PARTLABEL=}" ;;
+    PARTUUID=*) partition "PARTUUID=\${root#PARTUUID=}" ;;
+    LABEL=* | UUID=*) findfs "$root" 2>/dev/null ;;
+    /dev/*) [ -b "$root" ] && echo "$root" ;;
+  esac
+}`;
+
+const SHELL = `rescue() { say "a shell for looking around follows"; exec setsid cttyhack sh; }`;
+
+const HANDOVER = `fail() {
+  say "$1"
+  say "block devices: $(ls /sys/class/block | tr '\\n' ' ')"
+  type rescue >/dev/null 2>&1 && rescue
+  exit 1
+}
+[ -n "$root" ] || fail "no root= on the kernel command line"
+tries=0
+until device=$(find_root) && [ -n "$device" ]; do
+  tries=$((tries + 1))
+  [ $tries -le $((wait * 10)) ] || fail "cannot find the root device $root"
+  sleep 0.1
+done
+mount \${type:+-t "$type"} -o "$mode\${flags:+,$flags}" "$device" /sysroot || fail "cannot mount $device as root"
+[ -e "/sysroot$init" ] || [ -L "/sysroot$init" ] || fail "the root file system $root has no $init"
+for dir in dev proc sys run; do
+  [ -d "/sysroot/$dir" ] && mount --move "/$dir" "/sysroot/$dir"
+done
+exec switch_root /sysroot "$init"
+`;
