@@ -49,12 +49,15 @@ export async function* download(url: string, options: DownloadOptions = {}): Asy
   const { signal, emit = silent, attempts = 5, maxSize = Number.MAX_SAFE_INTEGER, backoffMs = 500 } = options;
   let offset = 0;
   let validator: string | undefined;
+  let total: number | undefined;
   for (let attempt = 1; ; attempt++) {
     const before = offset;
     try {
       const response = await request(url, { signal, headers: rangeHeaders(offset, validator) }, options.stallMs);
       let skip = startOf(response, offset);
+      if (offset > 0) requireSameBody(url, { response, validator, total });
       validator ??= validatorOf(response);
+      total ??= totalOf(response);
       for await (const chunk of response.body) {
         const wanted = skip >= chunk.length ? undefined : skip === 0 ? chunk : chunk.subarray(skip);
         skip = Math.max(0, skip - chunk.length);
@@ -67,6 +70,7 @@ export async function* download(url: string, options: DownloadOptions = {}): Asy
       return;
     } catch (error) {
       signal?.throwIfAborted();
+      if (offset > 0 && error instanceof HttpStatusError && error.status === 416 && error.total === offset) return;
       if (offset - before >= PROGRESS) attempt = 1; // It moves: only (nearly) standing still counts.
       if (!isTransient(error) || attempt >= attempts) throw networkError(url, error);
       const waitMs = Math.max(backoffMs * 2 ** (attempt - 1), retryAfter(error));
@@ -108,7 +112,7 @@ export async function request(url: string, options: HttpOptions = {}, stallMs = 
     }
     if (statusCode >= 400) {
       await body.dump();
-      throw new HttpStatusError(at.href, statusCode, Number(received["retry-after"]) || 0);
+      throw new HttpStatusError(at.href, statusCode, received);
     }
     return { status: statusCode, url: at.href, headers: received, body };
   }
@@ -118,11 +122,14 @@ export async function request(url: string, options: HttpOptions = {}, stallMs = 
 export class HttpStatusError extends BootwrightError {
   readonly status: number;
   readonly retryAfterSeconds: number;
+  /** With 416: how long the body is. */
+  readonly total: number | undefined;
 
-  constructor(url: string, status: number, retryAfterSeconds = 0) {
+  constructor(url: string, status: number, headers: IncomingHttpHeaders = {}) {
     super("HTTP_STATUS", `${url}: the server answered ${status}`);
     this.status = status;
-    this.retryAfterSeconds = retryAfterSeconds;
+    this.retryAfterSeconds = Number(headers["retry-after"]) || 0;
+    this.total = rangeTotal(headers);
   }
 }
 
@@ -153,6 +160,34 @@ function startOf(response: HttpResponse, offset: number): number {
   if (response.status !== 206 || Number(start) > offset || start === undefined)
     throw new Error(`the server sent another range than bytes ${offset}-`);
   return offset - Number(start);
+}
+
+/**
+ * What was handed on cannot be taken back: when the server's file has changed meanwhile, its rest does not belong to it.
+ * Who knows the digest would notice; who asks for a file to learn its digest would not.
+ */
+function requireSameBody(
+  url: string,
+  { response, validator, total }: { response: HttpResponse; validator: string | undefined; total: number | undefined },
+): void {
+  const [newValidator, newTotal] = [validatorOf(response), totalOf(response)];
+  const changed =
+    (validator !== undefined && newValidator !== undefined && newValidator !== validator) ||
+    (total !== undefined && newTotal !== undefined && newTotal !== total);
+  if (changed)
+    throw new BootwrightError("NETWORK", `${url} changed on the server while it was downloaded`, { hint: "try again" });
+}
+
+/** Bytes of the whole body, where the server says so. */
+function totalOf({ status, headers }: HttpResponse): number | undefined {
+  if (status === 206) return rangeTotal(headers);
+  return headers["content-length"] === undefined ? undefined : Number(headers["content-length"]);
+}
+
+/** `bytes 5-9/10` says 10. */
+function rangeTotal(headers: IncomingHttpHeaders): number | undefined {
+  const total = /\/(\d+)$/.exec(String(headers["content-range"] ?? ""))?.[1];
+  return total === undefined ? undefined : Number(total);
 }
 
 function validatorOf(response: HttpResponse): string | undefined {
