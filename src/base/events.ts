@@ -4,7 +4,8 @@
  */
 
 export type BuildEvent =
-  | { readonly type: "build.start"; readonly stages: number }
+  /** `names`: of all stages, so that a table of them can be laid out before the first line. */
+  | { readonly type: "build.start"; readonly stages: number; readonly names?: readonly string[] }
   | { readonly type: "build.done"; readonly ran: number; readonly cached: number; readonly ms: number }
   | { readonly type: "stage.waiting"; readonly stage: string; readonly on: readonly string[] }
   | { readonly type: "stage.start"; readonly stage: string; readonly key: string; readonly reason: string }

@@ -20,11 +20,15 @@ interface Running {
   detail: string;
 }
 
+/** Columns for a stage's name, before it is known how long names are. */
+const MIN_NAME = 20;
+
 export function ttyReporter(screen: Screen, options: { debug: boolean }, clock: Clock = systemClock): Reporter {
   const running = new Map<string, Running>();
   const waiting = new Map<string, readonly string[]>();
   const finished: string[] = [];
   let windowLines = 0;
+  let nameWidth = MIN_NAME;
   let drawnAt = Number.NEGATIVE_INFINITY;
   let frame = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -75,7 +79,7 @@ export function ttyReporter(screen: Screen, options: { debug: boolean }, clock: 
     columns: number;
   }): string => {
     const { mark, style, stage, detail, end, columns } = cells;
-    const left = `${stage.padEnd(20)} ${detail}`;
+    const left = `${cut(stage, nameWidth).padEnd(nameWidth)} ${detail}`;
     const room = columns - 3 - (end === "" ? 0 : end.length + 2);
     return `${paint(screen, style, mark)} ${end === "" ? cut(left, room).trimEnd() : `${cut(left, room).padEnd(room)}  ${paint(screen, "dim", end)}`}`;
   };
@@ -88,6 +92,12 @@ export function ttyReporter(screen: Screen, options: { debug: boolean }, clock: 
 
   const update = (event: BuildEvent): void => {
     switch (event.type) {
+      case "build.start": {
+        // What is beside the name (size, digest, time) takes about 50 columns.
+        const longest = Math.max(...(event.names ?? []).map((name) => name.length), MIN_NAME);
+        nameWidth = Math.max(MIN_NAME, Math.min(longest, screen.columns() - 50));
+        return;
+      }
       case "stage.waiting":
         waiting.set(event.stage, event.on);
         return;

@@ -104,7 +104,7 @@ async function runOnce(order: readonly AnyStage[], options: RunStagesOptions): P
     reports.set(stage, report);
   };
 
-  emit({ type: "build.start", stages: order.length });
+  emit({ type: "build.start", stages: order.length, names: order.map((stage) => stage.name) });
   for (const stage of order) {
     const done = evaluate(stage);
     done.catch((error) => stop.abort(error));
