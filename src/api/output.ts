@@ -10,6 +10,7 @@ import { ensureDir, removeQuietly, removeTree, temporaryName } from "../base/fs.
 import type { Artifact } from "../store/artifact.ts";
 import { materialize } from "../store/materialize.ts";
 import type { Store } from "../store/store.ts";
+import { pidLives } from "../store/tmp.ts";
 
 export interface OutputOptions {
   readonly store: Store;
@@ -40,6 +41,7 @@ function linkFile(blob: string, target: string): void {
     });
   if (there !== undefined && there.ino === wanted.ino && there.dev === wanted.dev) return;
   ensureDir(path.dirname(target));
+  removeLeftovers(path.dirname(target));
   const temporary = temporaryName(target);
   try {
     try {
@@ -69,6 +71,7 @@ function linkDirectory(
       hint: "remove it, or name another place with --output",
     });
   ensureDir(dir);
+  removeLeftovers(dir);
   const real = path.join(dir, name);
   if (!fs.existsSync(real)) {
     const temporary = temporaryName(real);
@@ -92,5 +95,13 @@ function readLink(target: string): string | undefined {
     return fs.readlinkSync(target);
   } catch {
     return undefined;
+  }
+}
+
+/** Takes away what killed builds left; a temporary name begins with its maker's process id. */
+function removeLeftovers(dir: string): void {
+  for (const name of fs.readdirSync(dir)) {
+    const maker = /^\.tmp-(\d+)-[0-9a-f]{12}$/.exec(name)?.[1];
+    if (maker !== undefined && !pidLives(Number(maker))) removeTree(path.join(dir, name));
   }
 }

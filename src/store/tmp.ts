@@ -14,7 +14,7 @@ export function listTmp(storeDir: string): TmpEntry[] {
     .map((name) => ({ file: path.join(dir, name), alive: pidLives(Number.parseInt(name, 10)) }));
 }
 
-function pidLives(pid: number): boolean {
+export function pidLives(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 0) return false;
   try {
     process.kill(pid, 0);
