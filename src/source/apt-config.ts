@@ -34,7 +34,7 @@ export function aptSources(config: Config, options: { projectDir: string; root?:
   }
   const host = hostSources(root);
   const codename = config.suite ?? hostCodename(root);
-  const own = host.filter((source) => codename !== undefined && belongsTo(source.suite, codename));
+  const own = ownArchive(host.filter((source) => codename !== undefined && belongsTo(source.suite, codename)));
   if (own.length > 0)
     return own.map((source) => ({
       ...source,
@@ -69,9 +69,15 @@ function configuredSources(
 const usedComponents = (config: Config, source: AptSource): string[] =>
   source.components.filter((name) => config.components.includes(name));
 
+/** Not backports, not proposals, and not what vendors call "bookworm-something". */
 const belongsTo = (suite: string, codename: string): boolean =>
-  suite === codename ||
-  (suite.startsWith(`${codename}-`) && !suite.endsWith("-backports") && !suite.endsWith("-proposed-updates"));
+  [codename, `${codename}-updates`, `${codename}-security`, `${codename}/updates`].includes(suite);
+
+/** Vendors name their suites after the release, too, but sign with keys of their own. A mirror signed anew is taken when it is all there is. */
+function ownArchive(sources: readonly AptSource[]): readonly AptSource[] {
+  const distribution = sources.filter((source) => source.keyrings.some((file) => DEFAULT_KEYRINGS.includes(file)));
+  return distribution.length > 0 ? distribution : sources;
+}
 
 function hostCodename(root: string): string | undefined {
   return /^VERSION_CODENAME="?([a-z0-9]+)"?$/m.exec(readText(path.join(root, "etc/os-release")))?.[1];
@@ -120,9 +126,11 @@ export function parseDeb822(text: string): AptSource[] {
   });
 }
 
-/** An armoured key inside the file is not a path; then the distribution's keyrings decide. */
+/** Nothing said: the distribution's keyrings decide. An armoured key inside the file is no path, and no distribution does that. */
 const keyringsOf = (signedBy: string | undefined): string[] =>
-  signedBy?.startsWith("/") ? words(signedBy.replaceAll(",", " ")) : DEFAULT_KEYRINGS;
+  signedBy === undefined || signedBy === ""
+    ? DEFAULT_KEYRINGS
+    : words(signedBy.replaceAll(",", " ")).filter((file) => file.startsWith("/"));
 
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== "");
 const trim = (uri: string): string => uri.replace(/\/+$/, "");

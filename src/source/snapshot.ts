@@ -55,10 +55,9 @@ export function takeSnapshot(
   const { store } = options;
   const startedNs = BigInt(systemClock.now()) * 1_000_000n;
   const seen: Seen[] = [];
-  const rootStat = fs.lstatSync(root, { bigint: true, throwIfNoEntry: false });
-  if (rootStat === undefined) throw new BootwrightError("PATH_MISSING", `${root} does not exist`);
-  if (rootStat.isDirectory()) walk({ root, below: "", seen, ignore: options.ignore ?? (() => false) });
-  else seen.push({ path: "", stat: fs.statSync(root, { bigint: true }) });
+  const stat = statRoot(root);
+  if (stat.isDirectory()) walk({ root, below: "", seen, ignore: options.ignore ?? (() => false) });
+  else seen.push({ path: "", stat });
   const stamps = seen.map(({ path, stat }) => `${path}\0${stampOf(stat)}`);
   const fingerprint = hash("sha256", stamps.join("\n"), "hex");
   const memory = store === undefined ? undefined : recall(store, root);
@@ -78,6 +77,18 @@ export function takeSnapshot(
   if (store !== undefined && !store.readonly)
     remember(store, root, { seen, made: made.tree, digest, fingerprint, startedNs });
   return { root, digest, tree: () => made.tree, hashed: made.hashed, files: seen.length };
+}
+
+/** The root itself may be a link: the user named it. */
+function statRoot(root: string): fs.BigIntStats {
+  let stat: fs.BigIntStats | undefined;
+  try {
+    stat = fs.statSync(root, { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    throw ioError("read", root, error);
+  }
+  if (stat === undefined) throw new BootwrightError("PATH_MISSING", `${root} does not exist`);
+  return stat;
 }
 
 function walk({
