@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { systemClock } from "../base/clock.ts";
-import { BootwrightError, hasCode } from "../base/errors.ts";
+import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
 import { ensureDir, removeTree } from "../base/fs.ts";
 import { download } from "../base/http.ts";
@@ -51,18 +51,45 @@ export async function verifyInRelease(
   const [input, output] = [path.join(dir, "InRelease"), path.join(dir, "Release")];
   try {
     fs.writeFileSync(input, bytes);
-    await run(["gpgv", ...keyrings.flatMap((file) => ["--keyring", file]), "--output", output, input], {
-      signal: options.signal,
-      timeout: 60_000,
-    });
-    return fs.readFileSync(output, "utf8");
-  } catch (error) {
-    if (!hasCode(error, "PROGRAM_FAILED")) throw error;
+    const arguments_ = [
+      "--status-fd",
+      "1",
+      ...keyrings.flatMap((file) => ["--keyring", file]),
+      "--output",
+      output,
+      input,
+    ];
+    // It also ends with 2 when one signature of several is by a key that we do not know; see isTrusted.
+    const result = await run(["gpgv", ...arguments_], { signal: options.signal, timeout: 60_000, accept: [0, 1, 2] });
+    if (isOneSignedMessage(bytes) && isTrusted(result.stdout.toString())) return fs.readFileSync(output, "utf8");
     throw new BootwrightError("SIGNATURE_INVALID", `${options.what}: the signature does not verify`, {
-      detail: (error as BootwrightError).detail ?? "",
-      cause: error,
+      detail: result.stderr.trimEnd(),
     });
   } finally {
     removeTree(dir);
   }
+}
+
+/** From the first byte to the last, as apt demands: text before, behind or between would have no meaning that all readers share. */
+function isOneSignedMessage(bytes: Uint8Array): boolean {
+  const text = Buffer.from(bytes).toString("latin1").trimEnd();
+  const marks = text.match(/^-----[^\r\n]*/gm) ?? [];
+  const [first, , last] = MARKS;
+  return marks.join() === MARKS.join() && text.startsWith(first) && text.endsWith(last);
+}
+
+/** Lines of the text itself that start with a dash are escaped (RFC 9580, 7.2). */
+const MARKS = [
+  "-----BEGIN PGP SIGNED MESSAGE-----",
+  "-----BEGIN PGP SIGNATURE-----",
+  "-----END PGP SIGNATURE-----",
+] as const;
+
+/**
+ * One good signature by a key of ours is enough, and a bad one too much (gnupg's doc/DETAILS, as apt reads it). Archives
+ * sign with the next release's key, too, which an older host's keyring lacks.
+ */
+function isTrusted(status: string): boolean {
+  const words = status.split("\n").map((line) => /^\[GNUPG:\] (\w+)/.exec(line)?.[1]);
+  return words.includes("GOODSIG") && words.includes("VALIDSIG") && !words.includes("BADSIG");
 }
