@@ -46,10 +46,7 @@ let loads = 0;
 const importAnew = (file: string): Promise<unknown> => import(`${pathToFileURL(file).href}?run=${loads++}`);
 
 /** A file that does not load counts as a failed test: the others still run. */
-async function loadTests({
-  files,
-  load = importAnew,
-}: RunBootTestsOptions): Promise<{
+async function loadTests({ files, load = importAnew }: RunBootTestsOptions): Promise<{
   readonly tests: readonly CollectedTest[];
   readonly failures: readonly TestResult[];
 }> {
