@@ -25,6 +25,7 @@ export function fetchCommit(
         throw new BootwrightError("OFFLINE", `${url} at ${commit} is not in the store`, {
           hint: "run once without --offline",
         });
+      refuseOptions(url);
       const dir = scratch();
       const repository = path.join(dir, "repository");
       ensureDir(repository);
@@ -37,7 +38,7 @@ export function fetchCommit(
         GIT_PROTOCOL_FROM_USER: "0",
       };
       const git = (...args: string[]) =>
-        run(["git", "-C", repository, "-c", "core.autocrlf=false", "-c", "tar.umask=0022", ...args], {
+        run(["git", "-C", repository, ...SETTINGS, ...args], {
           env,
           signal,
           emit,
@@ -53,4 +54,13 @@ export function fetchCommit(
       return { archive: blobArtifact(store.blobs.adopt(archive)) };
     },
   });
+}
+
+/** A repository on this host is a source like any other; git allows it only where nobody but the user can have named it. */
+const SETTINGS = ["core.autocrlf=false", "tar.umask=0022", "protocol.file.allow=always"].flatMap((it) => ["-c", it]);
+
+/** Throws USAGE for what git would take as an option: some of its options run programs. */
+export function refuseOptions(...words: readonly string[]): void {
+  const bad = words.find((word) => word.startsWith("-"));
+  if (bad !== undefined) throw new BootwrightError("USAGE", `git ${bad}: an address or ref cannot start with "-"`);
 }

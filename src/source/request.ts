@@ -9,6 +9,7 @@ import { defaultEnvironment, run } from "../base/process.ts";
 import type { Store } from "../store/store.ts";
 import type { AptSource } from "./apt-config.ts";
 import { type DebianArchive, dependsOf, openArchive, pinOf } from "./debian-archive.ts";
+import { refuseOptions } from "./git.ts";
 import type { LockEntry } from "./lock.ts";
 
 export type SourceRequest =
@@ -108,9 +109,8 @@ export class Resolver {
   }
 
   async #pinCommit({ url, ref }: { url: string; ref: string }): Promise<LockEntry> {
+    refuseOptions(url, ref);
     if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(ref)) return { type: "git", commit: ref };
-    if (url.startsWith("-") || ref.startsWith("-"))
-      throw new BootwrightError("USAGE", `git ${url} ${ref}: an address or ref cannot start with "-"`);
     const { stdout } = await run(["git", "ls-remote", "--exit-code", url, ref, `refs/tags/${ref}^{}`], {
       signal: this.#options.signal,
       env: { ...defaultEnvironment(), GIT_TERMINAL_PROMPT: "0" },

@@ -1,0 +1,197 @@
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { needProgram } from "../../test/support/need-program.ts";
+import { tempDir, tempStore } from "../../test/support/temp-store.ts";
+import { concatBytes } from "../base/bytes.ts";
+import { digestOf } from "../base/digest.ts";
+import { BootwrightError } from "../base/errors.ts";
+import { silent } from "../base/events.ts";
+import type { FileTree, TreeEntry } from "../formats/filetree.ts";
+import { encodeNewc } from "../formats/newc.ts";
+import { encodeTar } from "../formats/tar-writer.ts";
+import { runStages } from "../stage/scheduler.ts";
+import { blobArtifact } from "../store/artifact.ts";
+import type { Store } from "../store/store.ts";
+import { importArchive } from "./import-archive.ts";
+
+const signal = new AbortController().signal;
+const own = { uid: 0, gid: 0, mtime: 7 };
+const contents = new Map<string, Buffer>();
+const read = ({ hash }: { hash: string }) => [contents.get(hash)!];
+
+function file(at: string, text: string, more: object = {}): TreeEntry {
+  contents.set(digestOf(text).hash, Buffer.from(text));
+  return { type: "file", path: at, mode: 0o644, ...own, content: digestOf(text), ...more };
+}
+const sample: FileTree = [
+  { type: "directory", path: "bin", mode: 0o755, ...own },
+  file("bin/a", "first", { mode: 0o4755, link: 1 }),
+  file("bin/b", "first", { mode: 0o4755, link: 1 }),
+  { type: "char", path: "console", mode: 0o600, ...own, major: 5, minor: 1 },
+  file("empty", ""),
+  { type: "symlink", path: "link", mode: 0o777, ...own, target: "../somewhere" },
+  file("text", "second", { uid: 1000, gid: 70_000 }),
+];
+const tar = (tree: FileTree = sample) => concatBytes([...encodeTar(tree, { read, mtime: 0 })]);
+const newc = (tree: FileTree = sample) => concatBytes([...encodeNewc(tree, { read, mtime: 0 })]);
+
+async function unpack(bytes: Uint8Array, store: Store = tempStore()) {
+  const stage = importArchive({ name: "unpack", archive: blobArtifact(store.blobs.put(bytes)), what: "sample.tar" });
+  const report = await runStages([stage], { store, emit: silent, signal, project: "p" });
+  const pack = report.output(stage, "pack");
+  return { store, pack, tree: store.getTree(report.output(stage, "tree") as never) };
+}
+/** Without places: what a reader sees. */
+const seen = (store: Store, tree: FileTree) =>
+  tree.map((entry) =>
+    entry.type === "file" ? { ...entry, content: store.readContent(entry.content).toString() } : entry,
+  );
+const expected = sample.map((entry) =>
+  entry.type === "file" ? { ...entry, content: contents.get(entry.content.hash)!.toString() } : entry,
+);
+
+describe("an archive becomes a tree", () => {
+  it.each<[what: string, bytes: () => Uint8Array]>([
+    ["tar", () => tar()],
+    ["tar.gz", () => gzipSync(tar())],
+    ["tar.zst", () => zstdCompressSync(tar())],
+    ["tar.xz", () => execFileSync(needProgram("xz", "xz-utils"), ["-c"], { input: tar() })],
+    ["cpio", () => newc()],
+    ["cpio.gz", () => gzipSync(newc())],
+  ])("from %s", async (_, bytes) => {
+    const { store, tree } = await unpack(bytes());
+    expect(seen(store, tree)).toEqual(expected);
+  });
+
+  it("from a Debian package", async () => {
+    const dir = tempDir();
+    fs.mkdirSync(path.join(dir, "DEBIAN"), { mode: 0o755 });
+    fs.mkdirSync(path.join(dir, "usr/bin"), { recursive: true });
+    fs.writeFileSync(
+      path.join(dir, "DEBIAN/control"),
+      "Package: x\nVersion: 1\nArchitecture: all\nMaintainer: t\nDescription: t\n",
+    );
+    fs.writeFileSync(path.join(dir, "usr/bin/tool"), "#!/bin/sh\n", { mode: 0o755 });
+    const deb = path.join(tempDir(), "x.deb");
+    const args = ["--root-owner-group", "--build", dir, deb];
+    execFileSync(needProgram("dpkg-deb", "dpkg"), args, { stdio: "ignore" });
+    const { store, tree } = await unpack(fs.readFileSync(deb));
+    expect(tree.map((entry) => entry.path)).toEqual(["", "usr", "usr/bin", "usr/bin/tool"]);
+    expect(seen(store, tree).at(-1)).toMatchObject({ content: "#!/bin/sh\n", mode: 0o755, uid: 0 });
+  });
+
+  it("that stays one blob: entries point into it", async () => {
+    const { store, tree, pack } = await unpack(gzipSync(tar()));
+    expect(store.blobs.readAll(pack).equals(tar())).toBe(true);
+    for (const entry of tree)
+      if (entry.type === "file" && entry.content.size > 0) {
+        expect(entry.content.pack).toMatchObject({ hash: pack.hash, size: pack.size });
+        expect(digestOf(store.readContent(entry.content)).hash).toBe(entry.content.hash);
+      }
+    // Archive, pack, tree; no blob a file.
+    expect([...store.blobs.list()]).toHaveLength(3);
+  });
+
+  it("sparse files become blobs of their own", async () => {
+    const dir = tempDir();
+    const handle = fs.openSync(path.join(dir, "sparse"), "w");
+    fs.writeSync(handle, "end", 1_000_000);
+    fs.closeSync(handle);
+    const bytes = execFileSync(needProgram("tar", "tar"), ["--sparse", "-C", dir, "-cf", "-", "sparse"]);
+    expect(bytes.length).toBeLessThan(100_000);
+    const { store, tree } = await unpack(bytes);
+    expect(tree[0]).toMatchObject({ path: "sparse", content: { size: 1_000_003 } });
+    expect(seen(store, tree)[0]).toMatchObject({ content: `${"\0".repeat(1_000_000)}end` });
+  });
+
+  it("a later file of the same name wins, as tar has it", async () => {
+    const [one] = [tar([file("f", "old")])];
+    const both = Buffer.concat([one!.subarray(0, 1024), tar([file("f", "new")])]);
+    const { store, tree } = await unpack(both);
+    expect(seen(store, tree)).toMatchObject([{ path: "f", content: "new" }]);
+  });
+
+  it("large enough to come in many pieces", async () => {
+    const tree = Array.from({ length: 300 }, (_, i) => file(`f${String(i).padStart(3, "0")}`, `${i}`.repeat(3000)));
+    const { store, tree: got } = await unpack(zstdCompressSync(tar(tree)));
+    expect(got).toHaveLength(300);
+    for (const entry of got)
+      if (entry.type === "file") expect(digestOf(store.readContent(entry.content)).hash).toBe(entry.content.hash);
+  });
+});
+
+/** A tar of one member with any name and type, which our writer would not write. */
+function rawMember(name: string, { type = "0", target = "", body = "" } = {}): Buffer {
+  const header = Buffer.alloc(512);
+  header.write(name, 0, "latin1");
+  header.write("0000644\0", 100);
+  header.write("0000000\0", 108);
+  header.write("0000000\0", 116);
+  header.write(`${body.length.toString(8).padStart(11, "0")}\0`, 124);
+  header.write("00000000000\0", 136);
+  header.write("        ", 148);
+  header.write(type, 156);
+  header.write(target, 157, "latin1");
+  header.write("ustar\x0000", 257, "latin1");
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  return Buffer.concat([header, Buffer.from(body.padEnd(Math.ceil(body.length / 512) * 512, "\0"))]);
+}
+const END = Buffer.alloc(1024);
+
+describe("hostile archives are refused with a code", () => {
+  it.each<[what: string, bytes: Buffer, code: string]>([
+    ["..", rawMember("../../etc/passwd"), "PATH_UNSAFE"],
+    [".. inside", rawMember("a/../../b"), "PATH_UNSAFE"],
+    ["an absolute name", rawMember("/etc/passwd"), "PATH_UNSAFE"],
+    ["a hard link to nothing", rawMember("a", { type: "1", target: "nothing" }), "PATH_UNSAFE"],
+    ["a hard link out", rawMember("a", { type: "1", target: "../../etc/shadow" }), "PATH_UNSAFE"],
+    [
+      "a directory that becomes a file",
+      Buffer.concat([rawMember("d/", { type: "5" }), rawMember("d")]),
+      "TREE_CONFLICT",
+    ],
+  ])("%s", async (_, bytes, code) => {
+    await expect(unpack(Buffer.concat([bytes, END]))).rejects.toMatchObject({ code });
+  });
+
+  it.each<[what: string, bytes: () => Uint8Array]>([
+    ["a tar that is cut off", () => tar().subarray(0, 2000)],
+    ["a gzip that is cut off", () => gzipSync(tar()).subarray(0, -30)],
+    ["a zstd that is cut off", () => zstdCompressSync(tar()).subarray(0, -30)],
+    ["a cpio that is cut off", () => newc().subarray(0, 300)],
+    ["text", () => Buffer.from("<html>Not found</html>".repeat(100))],
+    ["nothing", () => Buffer.alloc(0)],
+    ["an ar without data", () => Buffer.from("!<arch>\n")],
+  ])("%s", async (_, bytes) => {
+    await expect(unpack(bytes())).rejects.toMatchObject({ code: "FORMAT_INVALID" });
+  });
+
+  it("a compressed segment behind a cpio is told, not passed over", async () => {
+    await expect(unpack(Buffer.concat([newc(), gzipSync(newc())]))).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  });
+
+  it("leave nothing of a tree behind", async () => {
+    const store = tempStore();
+    await expect(unpack(tar().subarray(0, 2000), store)).rejects.toThrow();
+    expect(fs.readdirSync(path.join(store.dir, "tmp"))).toEqual([]);
+    expect([...store.blobs.list()]).toHaveLength(1); // The archive itself.
+  });
+
+  it("whatever the damage, it is an error with a code or a tree", async () => {
+    const store = tempStore();
+    for (const whole of [tar(), newc()])
+      await fc.assert(
+        fc.asyncProperty(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 }), async (at, flip) => {
+          const bytes = Buffer.from(whole);
+          bytes[at]! ^= flip;
+          await unpack(bytes, store).catch((error: unknown) => expect(error).toBeInstanceOf(BootwrightError));
+        }),
+        { numRuns: 40 },
+      );
+  });
+});
