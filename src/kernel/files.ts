@@ -25,7 +25,7 @@ export function kernelFromFiles(options: KernelFilesOptions): Stage<FileInputs, 
   return defineStage<FileInputs, KernelOutputs>({
     name: options.name,
     kind: "kernel-files",
-    version: 1,
+    version: 2,
     inputs: { image: options.image, config: options.config, modules: options.modules },
     params: {},
     outputs: ["image", "config", "systemMap", "release", "modules"],
@@ -54,7 +54,9 @@ export function kernelFromFiles(options: KernelFilesOptions): Stage<FileInputs, 
 
 function placed(tree: FileTree, release: string): FileTree {
   const home = `lib/modules/${release}`;
-  const entries = tree
+  // A directory of the host has no entry for itself.
+  const root: FileTree = tree.some((entry) => entry.path === "") ? [] : [{ ...TREE_ROOT[0]!, path: "" }];
+  const entries = [...root, ...tree]
     .filter((entry) => entry.type !== "symlink")
     .map((entry) => ({ ...entry, path: entry.path === "" ? home : `${home}/${entry.path}` }));
   return [...TREE_ROOT, ...entries].sort((a, b) => comparePaths(a.path, b.path));

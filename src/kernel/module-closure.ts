@@ -56,25 +56,37 @@ export function selectModules(
   };
 }
 
-/** Lines of modules.dep: "kernel/a.ko: kernel/b.ko", paths relative to the release's directory, direct and indirect. */
+/**
+ * Lines of modules.dep: "kernel/a.ko: kernel/b.ko", paths relative to the release's directory, direct and indirect, in the
+ * order of depmod: the last is loaded first. BusyBox's modprobe relies on it.
+ */
 export function modulesDep(index: ModuleIndex, selected: readonly string[]): string {
   const prefix = `lib/modules/${index.release}/`;
   const relative = (name: string): string =>
     index.modules[name]!.path.slice(prefix.length).replace(/\.(xz|zst|gz)$/, "");
-  const all = (name: string, seen: Set<string>): Set<string> => {
-    for (const dependency of index.modules[name]!.depends) {
-      const known = resolve(index, dependency);
-      if (known === undefined || seen.has(known)) continue;
-      seen.add(known);
-      all(known, seen);
-    }
-    return seen;
+  const loadOrder = (name: string): string[] => {
+    const seen = new Set([name]);
+    const order: string[] = [];
+    const visit = (user: string): void => {
+      for (const dependency of index.modules[user]!.depends) {
+        const known = resolve(index, dependency);
+        if (known === undefined || seen.has(known)) continue;
+        seen.add(known);
+        visit(known);
+        order.push(known);
+      }
+    };
+    visit(name);
+    return order;
   };
   return [...selected]
     .sort()
     .map(
       (name) =>
-        `${relative(name)}:${[...all(name, new Set())].map((dependency) => ` ${relative(dependency)}`).join("")}\n`,
+        `${relative(name)}:${loadOrder(name)
+          .reverse()
+          .map((dependency) => ` ${relative(dependency)}`)
+          .join("")}\n`,
     )
     .join("");
 }

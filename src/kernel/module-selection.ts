@@ -30,7 +30,7 @@ export function selectModulesStage(
   return defineStage<{ modules: TreeInput; index: BlobInput }, SelectionOutputs>({
     name: options.name,
     kind: "module-selection",
-    version: 1,
+    version: 2,
     inputs: { modules: options.modules, index: options.index },
     params: { names: options.names, optional: options.optional },
     outputs: ["tree", "loadList", "firmware"],

@@ -1,4 +1,5 @@
 /** The stage that makes a tree: layers in order, removals, files, users, permissions last. */
+import { posix } from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import type { FileEntry, FileTree, TreeEntry } from "../formats/filetree.ts";
 import { safePath } from "../formats/filetree.ts";
@@ -138,9 +139,8 @@ function requireProgram(builder: TreeBuilder, program: string): void {
   let path = safePath(program, "run", { absolute: true });
   let entry = builder.get(path);
   for (let hops = 0; entry?.type === "symlink" && hops < 40; hops++) {
-    path = entry.target.startsWith("/")
-      ? entry.target.slice(1)
-      : safePath(`${path.slice(0, path.lastIndexOf("/") + 1)}${entry.target}`, "run");
+    // As the kernel does with this tree as its root: `..` stops there.
+    path = posix.resolve("/", posix.dirname(path), entry.target).slice(1);
     entry = builder.get(path);
   }
   if (entry === undefined)
