@@ -66,13 +66,18 @@ export const systemCode = (error: unknown): string | undefined =>
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+export const SPACE_HINT = "free space on that disk, or shrink the store: `bootwright store gc --keep 5G`";
+
 /** Makes a system error into one with a code: full disk, no permission, or plain I/O. Coded errors pass unchanged. */
 export function ioError(operation: string, path: string, error: unknown): BootwrightError {
   if (isBootwrightError(error)) return error;
   const code = systemCode(error);
   const reason = messageOf(error);
   if (code === "ENOSPC" || code === "EDQUOT")
-    return new BootwrightError("DISK_FULL", `cannot ${operation} ${path}: no space left`, { cause: error });
+    return new BootwrightError("DISK_FULL", `cannot ${operation} ${path}: no space left`, {
+      hint: SPACE_HINT,
+      cause: error,
+    });
   if (code === "EACCES" || code === "EPERM" || code === "EROFS")
     return new BootwrightError(
       "ACCESS_DENIED",

@@ -7,7 +7,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import { BootwrightError, ioError, messageOf, systemCode } from "../base/errors.ts";
+import { BootwrightError, ioError, messageOf, SPACE_HINT, systemCode } from "../base/errors.ts";
 
 const SCHEMA_VERSION = 1;
 
@@ -36,7 +36,7 @@ export class IndexDb {
     try {
       this.#db = openDatabase(file);
     } catch (error) {
-      if (!isDamaged(error)) throw sqliteError("open", error);
+      if (!isDamaged(error)) throw sqliteError(error, { operation: "open", file });
       setAside(file);
       this.#db = openDatabase(file);
     }
@@ -87,7 +87,7 @@ export class IndexDb {
     try {
       return body();
     } catch (error) {
-      if (!isDamaged(error)) throw sqliteError("use", error);
+      if (!isDamaged(error)) throw sqliteError(error, { operation: "use", file: this.#file });
       setAside(this.#file);
       throw new BootwrightError("IO", `the store's index is damaged (${messageOf(error)}); it is set aside`, {
         hint: "run the command again: the index is made anew",
@@ -119,7 +119,7 @@ function openReadonly(file: string): DatabaseSync {
     try {
       if (schemaVersion(db) === SCHEMA_VERSION) return db;
     } catch (error) {
-      if (!isDamaged(error)) throw sqliteError("open", error);
+      if (!isDamaged(error)) throw sqliteError(error, { operation: "open", file });
     }
     db.close();
   }
@@ -164,28 +164,34 @@ const sqliteCode = (error: unknown): number =>
 /** SQLITE_CORRUPT, SQLITE_NOTADB. */
 const isDamaged = (error: unknown): boolean => [11, 26].includes(sqliteCode(error));
 
-function sqliteError(operation: string, error: unknown): unknown {
+function sqliteError(error: unknown, { operation, file }: { operation: string; file: string }): unknown {
+  const what = `cannot ${operation} the store's index ${file}`;
   const reason = messageOf(error);
-  switch (sqliteCode(error)) {
+  const code = sqliteCode(error);
+  switch (code) {
+    case 0:
+      return error;
     case 5: // SQLITE_BUSY
-      return new BootwrightError("STORE_LOCKED", `cannot ${operation} the store's index: another process holds it`, {
-        cause: error,
-      });
-    case 13: // SQLITE_FULL
-      return new BootwrightError("DISK_FULL", `cannot ${operation} the store's index: no space left`, { cause: error });
+      return new BootwrightError("STORE_LOCKED", `${what}: another process holds it`, { cause: error });
     case 3: // SQLITE_PERM
     case 8: // SQLITE_READONLY
     case 14: // SQLITE_CANTOPEN
     case 23: // SQLITE_AUTH
-      return new BootwrightError("ACCESS_DENIED", `cannot ${operation} the store's index: ${reason}`, { cause: error });
-    case 10: // SQLITE_IOERR: a full disk under the WAL reports this, too
-      return new BootwrightError("IO", `cannot ${operation} the store's index: ${reason}`, {
-        cause: error,
-        hint: "is the disk full?",
-      });
-    case 0:
-      return error;
+      return new BootwrightError("ACCESS_DENIED", `${what}: ${reason}`, { cause: error });
     default:
-      return new BootwrightError("IO", `cannot ${operation} the store's index: ${reason}`, { cause: error });
+      // SQLITE_FULL; but where the write-ahead log or its index finds no space, SQLite says SQLITE_IOERR.
+      if (code === 13 || (code === 10 && isDiskFull(file)))
+        return new BootwrightError("DISK_FULL", `${what}: no space left`, { hint: SPACE_HINT, cause: error });
+      return new BootwrightError("IO", `${what}: ${reason}`, { cause: error });
+  }
+}
+
+/** SQLite writes some tens of kilobytes at once. */
+function isDiskFull(file: string): boolean {
+  try {
+    const { bavail, bsize } = fs.statfsSync(path.dirname(file));
+    return bavail * bsize < 1024 * 1024;
+  } catch {
+    return false;
   }
 }

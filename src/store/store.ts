@@ -132,11 +132,16 @@ export class Store {
   }
 
   close(): void {
-    if (this.#leased) {
-      this.db.run("DELETE FROM uses WHERE build = ?", this.buildId);
-      this.db.run("DELETE FROM builds WHERE id = ?", this.buildId);
+    try {
+      if (this.#leased) {
+        this.db.run("DELETE FROM uses WHERE build = ?", this.buildId);
+        this.db.run("DELETE FROM builds WHERE id = ?", this.buildId);
+      }
+    } catch {
+      // A full disk, which is being reported already. The lease counts for nothing once this process is gone.
+    } finally {
+      this.db.close();
     }
-    this.db.close();
   }
 
   /** Builds whose process still lives. */
