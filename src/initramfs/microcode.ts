@@ -41,7 +41,7 @@ export function microcodeSegment({
 
 function* segmentOf(store: Store, { tree, epoch }: { tree: FileTree; epoch: number }): Generator<Uint8Array> {
   const [first] = tree;
-  if (tree.length === 1 && first?.type === "file") {
+  if (first?.type === "file" && first.path === "") {
     yield* store.read(first.content);
     yield Buffer.alloc(alignUp(first.content.size, 4) - first.content.size);
     return;

@@ -4,12 +4,21 @@ import { hostPath, imagePath, namedMap } from "../base/schema.ts";
 
 const compressionKind = z.enum(["zstd", "gzip", "xz", "lz4", "none"]);
 
+/** Highest levels. What is more would be refused by the compressor, or, by xz, taken as two levels. */
+const MAX_LEVEL = { zstd: 22, gzip: 9, xz: 9, lz4: 12, none: 0 } as const;
+
 const compression = z.union([
   compressionKind.transform((kind) => ({ kind, level: undefined })),
-  z.strictObject({
-    kind: compressionKind.describe("Compressor."),
-    level: z.int().min(1).max(22).optional().describe("Its level. Default: the compressor's own."),
-  }),
+  z
+    .strictObject({
+      kind: compressionKind.describe("Compressor."),
+      level: z.int().min(1).max(22).optional().describe("Its level. Default: the compressor's own."),
+    })
+    .superRefine(({ kind, level = 0 }, ctx) => {
+      if (level <= MAX_LEVEL[kind]) return;
+      const known = kind === "none" ? "has no levels" : `knows levels 1 to ${MAX_LEVEL[kind]}`;
+      ctx.addIssue({ code: "custom", path: ["level"], message: `${kind} ${known}` });
+    }),
 ]);
 
 const service = z.strictObject({

@@ -115,7 +115,7 @@ export function fileFromTree(ctx: PlanContext, { name, tree, path }: { name: str
 
 function loneFile(tree: ReturnType<import("../store/store.ts").Store["getTree"]>, label: string): BlobArtifact {
   const [entry] = tree;
-  if (tree.length !== 1 || entry?.type !== "file") throw new BootwrightError("PATH_MISSING", `${label} is not a file`);
+  if (entry?.type !== "file" || entry.path !== "") throw new BootwrightError("PATH_MISSING", `${label} is not a file`);
   return { kind: "blob", hash: entry.content.hash, size: entry.content.size };
 }
 

@@ -222,7 +222,7 @@ function addText(
 
 function contentOf(tree: FileTree): FileEntry {
   const [entry] = tree;
-  if (tree.length !== 1 || entry?.type !== "file")
+  if (entry?.type !== "file" || entry.path !== "")
     throw new BootwrightError("UNSUPPORTED", "a directory cannot be copied as a file", {
       hint: "use `from: [{ dir: … }]` for directories",
     });

@@ -1,0 +1,92 @@
+import { spawnSync } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import { needProgram } from "../../test/support/need-program.ts";
+import { type BusyboxInitOptions, busyboxInitFiles } from "./busybox-init.ts";
+
+const plain: BusyboxInitOptions = { run: [], services: {}, console: "none", agent: false, modules: [] };
+const files = (options: Partial<BusyboxInitOptions> = {}) => busyboxInitFiles({ ...plain, ...options });
+const inittab = (options: Partial<BusyboxInitOptions>) => files(options)["/etc/inittab"]!.content;
+
+describe("/etc/inittab", () => {
+  it("starts in order: rcS, programs, services, agent, console", () => {
+    const text = inittab({
+      run: ["/etc/init.d/hello", "/bin/second"],
+      services: {
+        web: { exec: ["/bin/httpd", "-f"], restart: "always" },
+        once: { exec: ["/bin/x"], restart: "never" },
+      },
+      agent: true,
+      console: "shell",
+    });
+    expect(text).toBe(`::sysinit:/etc/init.d/rcS
+::wait:/etc/init.d/hello
+::wait:/bin/second
+::respawn:/etc/service.d/web
+::once:/etc/service.d/once
+::once:/usr/lib/bootwright/agent
+::respawn:-/bin/cttyhack /bin/sh
+::ctrlaltdel:/sbin/reboot
+::shutdown:/bin/umount -a -r
+::restart:/sbin/init
+`);
+  });
+
+  it.each([
+    ["shell", "::respawn:-/bin/cttyhack /bin/sh\n"],
+    ["login", "::respawn:/sbin/getty -L 0 console vt100\n"],
+  ] as const)("has a %s on the console, where asked for", (console, line) => {
+    expect(inittab({ console })).toContain(line);
+    expect(inittab({ console: "none" })).not.toContain("respawn");
+  });
+});
+
+describe("/etc/init.d/rcS", () => {
+  it("mounts what every program expects", () => {
+    expect(files()["/etc/init.d/rcS"]).toEqual({
+      mode: 0o755,
+      content: `#!/bin/sh
+# Runs once, before anything else.
+mount -t proc -o nosuid,nodev,noexec proc /proc
+mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
+mount -t devtmpfs -o nosuid devtmpfs /dev 2>/dev/null
+mkdir -p /dev/pts /dev/shm
+mount -t devpts -o nosuid,noexec,gid=5,mode=620 devpts /dev/pts
+mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs /dev/shm
+mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs /run
+[ -s /etc/hostname ] && hostname -F /etc/hostname
+ip link set lo up 2>/dev/null
+`,
+    });
+  });
+
+  it("loads modules in order, and says which one does not load", () => {
+    const lines = files({ modules: ["/lib/modules/6.1/b.ko", "/lib/modules/6.1/a.ko"] })[
+      "/etc/init.d/rcS"
+    ]!.content.split("\n");
+    expect(lines.filter((line) => line.startsWith("insmod"))).toEqual([
+      'insmod /lib/modules/6.1/b.ko || echo "bootwright: cannot load /lib/modules/6.1/b.ko" >&2',
+      'insmod /lib/modules/6.1/a.ko || echo "bootwright: cannot load /lib/modules/6.1/a.ko" >&2',
+    ]);
+  });
+
+  it("is a script that a shell reads", () => {
+    const { content } = files({ modules: ["/a b'c.ko"] })["/etc/init.d/rcS"]!;
+    const { status, stderr } = spawnSync(needProgram("busybox", "busybox-static"), ["sh", "-n"], {
+      input: content,
+      encoding: "utf8",
+    });
+    expect([status, stderr]).toEqual([0, ""]);
+  });
+});
+
+it("a service's script passes every argument on as it is", () => {
+  const args = ["plain", "two words", "it's", '"$HOME"', "", "a;b", "*"];
+  const exec = ["printf", "<%s>", ...args];
+  const script = files({ services: { web: { exec, restart: "always" } } })["/etc/service.d/web"]!;
+  expect(script.mode).toBe(0o755);
+  const { stdout } = spawnSync(needProgram("busybox", "busybox-static"), ["sh"], {
+    input: script.content,
+    encoding: "utf8",
+  });
+  expect(stdout).toBe(args.map((arg) => `<${arg}>`).join(""));
+});
