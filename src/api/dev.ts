@@ -5,6 +5,7 @@
 import path from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { BootwrightError, isBootwrightError, messageOf } from "../base/errors.ts";
+import { readIfExists } from "../base/fs.ts";
 import { requireTools } from "../base/host-tools.ts";
 import { formatDuration } from "../base/size.ts";
 import { Watcher } from "../base/watch.ts";
@@ -59,7 +60,8 @@ export async function dev(session: Session, options: DevOptions): Promise<Report
       }
       const current = machine;
       void announce({ session, round, machine: current, built, changed, options });
-      changed = await watcher.next(signal);
+      do changed = await watcher.next(signal);
+      while (isOwnLock(changed, round));
     }
   } catch (error) {
     if (!left.signal.aborted || session.signal.aborted) throw error;
@@ -75,6 +77,8 @@ interface Round {
   /** Absent: the same bytes as before, or a failure. */
   readonly prepared?: PreparedMachine;
   readonly error?: unknown;
+  /** The lock as this round left it. */
+  readonly lock?: { readonly file: string; readonly content: Buffer | undefined };
 }
 
 interface RoundOptions {
@@ -95,12 +99,19 @@ async function oneRound({ session, options, identity, watcher }: RoundOptions): 
     const roots = [...ctx.locals.values()].map((local) => local.snapshot.root);
     watcher.update([...project.configFiles, project.lockFile, ...roots]);
     const prepared = await prepareMachine(project, { name: options.image, firmware: options.firmware ?? "direct" });
-    return prepared.identity === identity ? {} : { prepared };
+    const lock = { file: project.lockFile, content: readIfExists(project.lockFile) };
+    return prepared.identity === identity ? { lock } : { lock, prepared };
   } catch (error) {
     if (session.signal.aborted || !isBootwrightError(error) || identity === "") throw error;
     return { error };
   }
 }
+
+/** The first build writes the lock, which is watched: no reason for a second one. */
+const isOwnLock = (changed: readonly string[], { lock }: Round): boolean =>
+  lock?.content !== undefined &&
+  changed.every((file) => file === lock.file) &&
+  readIfExists(lock.file)?.equals(lock.content) === true;
 
 async function announce({
   session,
