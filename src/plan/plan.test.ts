@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import { loadConfig } from "../config/load.ts";
+import { projectDir } from "../config/project.fake.ts";
+import type { Lock } from "../source/lock.ts";
+import { orderStages } from "../stage/graph.ts";
+import { PlanContext } from "./context.ts";
+import { planImage } from "./images.ts";
+
+const HELLO = `
+name: hello
+kernel: { from: debian, package: linux-image-cloud-amd64 }
+initramfs: { init: busybox, files: { /etc/motd: hello }, run: [/etc/init.d/hello] }
+images: { hello: { kind: uki, cmdline: console=ttyS0 } }
+`;
+
+/** A project's plan; `files` are beside its config. */
+async function plan(
+  yaml: string,
+  { lock = {}, files = {}, image }: { lock?: Lock; files?: Record<string, string>; image?: string } = {},
+) {
+  const cwd = projectDir({ "bootwright.yaml": yaml, ...files });
+  const { config } = await loadConfig({ cwd });
+  const aptSources = () => {
+    throw new Error("planning asks no archive");
+  };
+  const ctx = new PlanContext({ config, lock, store: undefined, offline: true, agentScript: "agent", aptSources });
+  const planned = planImage(ctx, image ?? Object.keys(config.images)[0]!);
+  const stages = orderStages([planned.output.stage]);
+  return { ctx, planned, stages, names: stages.map((stage) => stage.name) };
+}
+
+const pin = (name: string, hash: string) => ({
+  type: "debian" as const,
+  packages: [{ name, version: "1", arch: "amd64", path: `pool/${name}.deb`, size: 1, sha256: hash.repeat(64) }],
+});
+const LOCK: Lock = {
+  "debian amd64 kernel linux-image-cloud-amd64": pin("linux-image-6.1", "a"),
+  "debian amd64 packages busybox-static": pin("busybox-static", "b"),
+  "debian amd64 packages systemd-boot-efi": pin("systemd-boot-efi", "c"),
+};
+
+describe("a project whose lock is empty", () => {
+  it("is planned whole, and says what is not pinned", async () => {
+    const { ctx, names } = await plan(HELLO);
+    expect([...ctx.missing.keys()].sort()).toEqual(Object.keys(LOCK));
+    expect([...ctx.requests.keys()].sort()).toEqual(Object.keys(LOCK));
+    expect(names.filter((name) => name.startsWith("unpinned:"))).toHaveLength(3);
+    expect(names.at(-1)).toBe("uki:hello");
+  });
+
+  it("is never run that way", async () => {
+    const { stages } = await plan(HELLO);
+    const unpinned = stages.find((stage) => stage.kind === "unpinned")!;
+    await expect(unpinned.run({} as never)).rejects.toThrow("without a pin");
+  });
+});
+
+describe("a project whose lock is complete", () => {
+  it("misses nothing, and knows every byte that it fetches", async () => {
+    const { ctx, names, stages } = await plan(HELLO, { lock: LOCK });
+    expect(ctx.missing.size).toBe(0);
+    expect(names).toEqual(expect.arrayContaining(["fetch:linux-image-6.1", "unpack:busybox-static", "kernel:default"]));
+    for (const stage of stages) if (stage.kind === "fetch") expect(stage.pinned).toBeDefined();
+  });
+
+  it("with a pin of another type for a request misses that one", async () => {
+    const [kernel] = Object.keys(LOCK) as [string];
+    const { ctx } = await plan(HELLO, { lock: { ...LOCK, [kernel]: { type: "git", commit: "1".repeat(40) } } });
+    expect([...ctx.missing.keys()]).toEqual([kernel]);
+  });
+
+  it("uses a package once, however many images take it", async () => {
+    const two = HELLO.replace("images: {", "images: { second: { kind: uki }, ");
+    const { ctx, names } = await plan(two, { lock: LOCK });
+    const both = orderStages([planImage(ctx, "hello").output.stage, planImage(ctx, "second").output.stage]);
+    expect(both.filter((stage) => stage.name === "fetch:linux-image-6.1")).toHaveLength(1);
+    expect(both.length).toBe(names.length + 1);
+  });
+});
+
+describe("local files", () => {
+  const yaml = `
+name: local
+kernel: { from: file, image: vmlinuz }
+initramfs:
+  init: /init
+  from: [{ dir: overlay }]
+  files: { /init: { file: init.sh, executable: true } }
+images: { cpio: { kind: cpio } }
+`;
+  const files = { vmlinuz: "kernel", "overlay/etc/a": "a", "init.sh": "#!/bin/sh\n" };
+
+  it("that the image needs are gathered, and only these", async () => {
+    const { ctx, names } = await plan(yaml, { files });
+    expect([...ctx.locals.keys()].sort()).toEqual(["init.sh", "overlay"]);
+    expect(names).toEqual(expect.arrayContaining(["local:overlay", "local:init.sh"]));
+    expect(ctx.requests.size).toBe(0);
+  });
+
+  it("that are not there are told when planning", async () => {
+    await expect(plan(yaml, { files: { ...files, "init.sh": "x" } })).resolves.toBeDefined();
+    const { "init.sh": _, ...rest } = files;
+    await expect(plan(yaml, { files: rest })).rejects.toMatchObject({
+      code: "PATH_MISSING",
+      message: expect.stringContaining("init.sh"),
+    });
+  });
+});
+
+it("an image that is not there is told, with those that are", async () => {
+  await expect(plan(HELLO, { image: "helo" })).rejects.toMatchObject({
+    code: "NAME_UNKNOWN",
+    message: expect.stringContaining('did you mean "hello"'),
+    hint: "images of this project: hello",
+  });
+});
+
+it("the plan of the same project in another directory has the same stages, with the same parameters", async () => {
+  const parameters = async () =>
+    (await plan(HELLO, { lock: LOCK })).stages.map(({ name, kind, version, params }) => ({
+      name,
+      kind,
+      version,
+      params,
+    }));
+  expect(await parameters()).toEqual(await parameters());
+});
