@@ -38,6 +38,7 @@ export async function build(session: Session, options: BuildOptions): Promise<Re
     digest: `sha256:${artifact.hash}`,
     size: artifact.size,
   }));
+  const next = built.find(({ image }) => image.esp !== undefined || image.direct !== undefined);
   const shown = (file: string) => path.relative(session.cwd, file) || ".";
   return {
     data: { images, ran: run.ran, cached: run.cached, ms: Math.round(run.ms) },
@@ -45,8 +46,7 @@ export async function build(session: Session, options: BuildOptions): Promise<Re
       .map(({ file, size, digest }) => `${shown(file)}  ${formatSize(size)}  ${digest.slice(0, 19)}`)
       .join("\n"),
     quiet: images.map(({ digest }) => digest).join("\n"),
-    summary:
-      `built in ${formatDuration(run.ms)}: ${run.ran} stage${run.ran === 1 ? "" : "s"} ran, ${run.cached} cached\nnext: bootwright boot ${images[0]?.name ?? ""}`.trimEnd(),
+    summary: `built in ${formatDuration(run.ms)}: ${run.ran} stage${run.ran === 1 ? "" : "s"} ran, ${run.cached} cached${next === undefined ? "" : `\nnext: bootwright boot ${next.image.name}`}`,
   };
 }
 

@@ -95,6 +95,8 @@ function reasonLines(
       return [`${indent}missing  its outputs were no longer in the store`];
     case "version":
       return [`${indent}version  ${reason.before} → ${reason.after}: Bootwright's own code changed`];
+    case "outputs":
+      return [`${indent}outputs  ${reason.before.join(", ")} → ${reason.after.join(", ")}`];
     case "param":
       return [`${indent}param    ${reason.path}  ${shown(reason.before)} → ${shown(reason.after)}`];
     default: {

@@ -93,7 +93,9 @@ function chooseMachine(
   name: string | undefined,
 ): { image: string; machine?: ResolvedConfig["machines"][string] } {
   const machines = Object.entries(config.machines);
-  const bootable = Object.keys(config.images).filter((image) => config.images[image]!.kind !== "cpio");
+  const bootable = Object.keys(config.images).filter(
+    (image) => !["cpio", "tar", "squashfs"].includes(config.images[image]!.kind),
+  );
   if (name === undefined) {
     if (machines.length === 1) return { image: machines[0]![1].image, machine: machines[0]![1] };
     if (bootable.length === 1) return { image: bootable[0]! };

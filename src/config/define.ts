@@ -18,8 +18,8 @@ export interface Project<K extends string, T extends string, I extends string, M
   readonly tree?: Tree<NoInfer<T>>;
   readonly trees?: Readonly<Record<T, Tree<NoInfer<T>>>>;
   readonly initramfs?: Initramfs<NoInfer<K>, NoInfer<T>> | Readonly<Record<I, Initramfs<NoInfer<K>, NoInfer<T>>>>;
-  readonly image?: Image<NoInfer<K>, NoInfer<I>, NoInfer<M>>;
-  readonly images?: Readonly<Record<M, Image<NoInfer<K>, NoInfer<I>, NoInfer<M>>>>;
+  readonly image?: Image<NoInfer<K>, NoInfer<T>, NoInfer<I>, NoInfer<M>>;
+  readonly images?: Readonly<Record<M, Image<NoInfer<K>, NoInfer<T>, NoInfer<I>, NoInfer<M>>>>;
   readonly machine?: Machine<NoInfer<M>>;
   readonly machines?: Readonly<Record<string, Machine<NoInfer<M>>>>;
   readonly profiles?: Readonly<Record<string, Override<ProjectInput>>>;
@@ -53,9 +53,9 @@ type Initramfs<K extends string, T extends string> = Omit<WrittenInitramfs, "fro
   from?: readonly Origin<T>[];
 };
 type Contained<M extends string> = readonly (M | { file: string; to: string })[];
-type Image<K extends string, I extends string, M extends string> = Replace<
+type Image<K extends string, T extends string, I extends string, M extends string> = Replace<
   WrittenImage,
-  { kernel: K; initramfs: I | "none"; contains: Contained<M>; esp: Contained<M> }
+  { kernel: K; tree: T; initramfs: I | "none"; contains: Contained<M>; esp: Contained<M> }
 >;
 type Machine<M extends string> = Replace<NonNullable<ProjectInput["machine"]>, { image: M }>;
 

@@ -1,17 +1,15 @@
-/** Whatever a config file holds: a coded error or a config, soon, and nothing else. */
+/** Whatever a config file holds: a coded error or a config, and nothing else. That it ends at all, the runner's timeout tells. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { isBootwrightError } from "../base/errors.ts";
 import { loadYaml, mistakes, projectDir } from "./project.fake.ts";
 
 const settles = async (yaml: string): Promise<void> => {
-  const began = performance.now();
   try {
     await loadYaml(yaml);
   } catch (error) {
     if (!isBootwrightError(error)) throw error;
   }
-  expect(performance.now() - began).toBeLessThan(5000);
 };
 
 const VALID = `name: hello

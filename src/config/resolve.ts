@@ -14,7 +14,7 @@ type Referring<T, R> = T extends unknown ? Omit<T, keyof R> & R : never;
 export type ResolvedImage =
   | Referring<Bootable, { readonly kernel: string; readonly initramfs: string | undefined }>
   | Referring<Extract<ImageConfig, { kind: "cpio" }>, { readonly initramfs: string }>
-  | Extract<ImageConfig, { kind: "esp" | "disk" }>;
+  | Extract<ImageConfig, { kind: "esp" | "disk" | "tar" | "squashfs" }>;
 
 export type ResolvedMachine = Referring<MachineConfig, { readonly image: string }>;
 
@@ -54,8 +54,10 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     const path = ["images", name];
     if (image.kind === "esp" || image.kind === "disk") {
       issues.push(...unfitContents(config, { name, image }));
+      if (image.kind === "disk") issues.push(...restlessPartitions(name, image));
       return image;
     }
+    if (image.kind === "tar" || image.kind === "squashfs") return image;
     const initramfsPath = [...path, "initramfs"];
     if (image.kind === "cpio") {
       const chosen = image.initramfs ?? only({ what: "initramfs", names: initramfsNames, path: initramfsPath });
@@ -75,7 +77,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     return { ...image, kernel, initramfs: chosen === NONE ? undefined : chosen };
   });
 
-  const bootable = Object.keys(config.images).filter((name) => config.images[name]?.kind !== "cpio");
+  const bootable = Object.keys(config.images).filter((name) => canBoot(config.images[name]));
   const machines = mapValues(
     config.machines,
     (machine, name): ResolvedMachine => ({
@@ -88,6 +90,9 @@ export function resolveReferences(config: ProjectOutput): Resolved {
   const { profiles: _, ...rest } = config;
   return { project: { ...rest, seed: config.seed ?? config.name, initramfs, images, machines }, issues };
 }
+
+const canBoot = (image: ImageConfig | undefined): boolean =>
+  image !== undefined && !["cpio", "tar", "squashfs"].includes(image.kind);
 
 /** An EFI system partition holds programs that firmware starts, not another partition, and not itself. */
 function unfitContents(
@@ -104,6 +109,21 @@ function unfitContents(
         : `"${item}" is of kind "${kind}"; an EFI system partition holds images of kind "uki", "efi" and "cpio"`;
     return [{ path: ["images", name, key, i], message, mark: "value" }];
   });
+}
+
+/** "rest" needs something to be the rest of, and only one can have it. */
+function restlessPartitions(name: string, image: Extract<ImageConfig, { kind: "disk" }>): readonly ConfigIssue[] {
+  const rest = (["root", "data"] as const).filter(
+    (key) => image[key]?.size === "rest" && (key === "data" || image.tree !== undefined),
+  );
+  const issue = (key: string, message: string): ConfigIssue => ({
+    path: ["images", name, key, "size"],
+    message,
+    mark: "value",
+  });
+  if (rest.length > 0 && image.size === undefined)
+    return rest.map((key) => issue(key, '"rest" of what? Say the size of the whole disk'));
+  return rest.length > 1 ? [issue("data", 'only one partition can have the "rest"')] : [];
 }
 
 const onlyOne =

@@ -71,6 +71,22 @@ const esp = z.strictObject({
     .describe("Volume label."),
 });
 
+const partition = (label: string) =>
+  z
+    .strictObject({
+      fs: z.enum(["ext4"]).default("ext4").describe("File system."),
+      size: z
+        .union([z.literal("rest"), sizeText().transform(parseSize)])
+        .optional()
+        .describe('Its size, or "rest" for what the disk has left. Default: what its files need, and a quarter more.'),
+      label: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{1,16}$/, "expected at most 16 letters, digits, _ and -")
+        .default(label)
+        .describe("Label of the file system and name of the partition, for `root=LABEL=` and `root=PARTLABEL=`."),
+    })
+    .prefault({});
+
 const disk = z.strictObject({
   kind: z.literal("disk"),
   esp: espContents.describe(
@@ -82,6 +98,9 @@ const disk = z.strictObject({
     .describe(
       "Size of the EFI system partition. The default leaves room for several kernels and an update beside them.",
     ),
+  tree: nameText().optional().describe("Tree that becomes the root partition. Default: there is none."),
+  root: partition("root").describe("The root partition, when there is a `tree`."),
+  data: partition("data").optional().describe("An empty partition for data, behind all others."),
   size: sizeText()
     .transform(parseSize)
     .optional()
@@ -90,6 +109,18 @@ const disk = z.strictObject({
     .union([z.literal(512), z.literal(4096)])
     .default(512)
     .describe("Logical sector size of the disk that it is written to: 512, or 4096 for 4Kn drives."),
+});
+
+const tar = z.strictObject({
+  kind: z.literal("tar"),
+  tree: nameText().describe("Tree to pack."),
+  compress: z.enum(["zstd", "gzip", "none"]).default("zstd").describe("Compression."),
+});
+
+const squashfs = z.strictObject({
+  kind: z.literal("squashfs"),
+  tree: nameText().describe("Tree to pack."),
+  compress: z.enum(["zstd", "gzip", "xz", "lz4"]).default("zstd").describe("Compression; the kernel needs the same."),
 });
 
 const kernelImage = z.strictObject({ kind: z.literal("kernel"), kernel, initramfs, cmdline });
@@ -101,6 +132,8 @@ export const imageSchema = z.discriminatedUnion("kind", [
   efi.describe("The default boot file of a machine: BOOTX64.EFI or BOOTAA64.EFI."),
   esp.describe("An EFI system partition."),
   disk.describe("A whole disk: GUID partition table and EFI system partition. Also a USB stick."),
+  tar.describe("A tree as a tar archive."),
+  squashfs.describe("A tree as a read-only, compressed file system."),
   kernelImage.describe("A directory for direct boot: kernel, initrd, cmdline."),
   cpio.describe("The initramfs file itself."),
 ]);

@@ -45,7 +45,7 @@ for word in $(cat /proc/cmdline); do
 done
 partition() {
   for uevent in /sys/class/block/*/uevent; do
-    grep -q -i -x "$1" "$uevent" || continue
+    grep -q -i -x "$1" "$uevent" 2>/dev/null || continue
     device=\${uevent%/uevent}
     echo "/dev/\${device##*/}"
     return

@@ -5,13 +5,16 @@ import type { ResolvedConfig } from "../config/resolved.ts";
 import { diskStage } from "../image/disk-stage.ts";
 import { type EfiArchitecture, efiBootPath } from "../image/esp.ts";
 import { espImageStage, espTreeStage } from "../image/esp-stage.ts";
+import { tarStage } from "../image/tar-stage.ts";
+import { commandStage } from "../stage/command.ts";
 import { type BlobInput, blobOf, defineStage, type OutputRef, treeOf } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
 import { ukiStage } from "../uki/stage.ts";
 import type { PlanContext } from "./context.ts";
 import { hasAgent, microcode, planInitramfs } from "./initramfs.ts";
 import { planKernel } from "./kernels.ts";
-import { fileFromTree, localBlob, packageTrees } from "./sources.ts";
+import { fileFromTree, localBlob, packageTrees, toolrootTree } from "./sources.ts";
+import { planTree } from "./trees.ts";
 
 type ImageSection<K extends ResolvedConfig["images"][string]["kind"] = ResolvedConfig["images"][string]["kind"]> =
   Extract<ResolvedConfig["images"][string], { kind: K }>;
@@ -49,6 +52,9 @@ export function planImage(ctx: PlanContext, name: string): PlannedImage {
         return planEsp(ctx, { name, image });
       case "disk":
         return planDisk(ctx, { name, image });
+      case "tar":
+      case "squashfs":
+        return planArchive(ctx, { name, image });
       case "kernel":
         return planDirect(ctx, { name, image });
       default: {
@@ -150,11 +156,20 @@ function planEsp(ctx: PlanContext, { name, image }: { name: string; image: Image
 
 function planDisk(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"disk"> }): PlannedImage {
   const { boot, files, common } = espContents(ctx, { name, items: image.esp });
-  const { espSize, size, sectorSize } = image;
-  const output = blobOf(
-    diskStage({ ...espDefaults(ctx), name: `disk:${name}`, boot, files, espSize, size, sectorSize }),
-    "image",
-  );
+  const { espSize, size, sectorSize, data } = image;
+  const root = image.tree === undefined ? undefined : { ...image.root, tree: planTree(ctx, image.tree) };
+  const disk = diskStage({
+    ...espDefaults(ctx),
+    name: `disk:${name}`,
+    boot,
+    files,
+    espSize,
+    root,
+    data,
+    size,
+    sectorSize,
+  });
+  const output = blobOf(disk, "image");
   return { ...common, kind: "disk", output, fileName: `${name}.img`, sectorSize, esp: () => output };
 }
 
@@ -186,6 +201,32 @@ function espContents(ctx: PlanContext, { name, items }: { name: string; items: I
     files,
     common: { name, ...(first?.direct && { direct: first.direct }), agent: first?.agent ?? false },
   };
+}
+
+function planArchive(
+  ctx: PlanContext,
+  { name, image }: { name: string; image: ImageSection<"tar" | "squashfs"> },
+): PlannedImage {
+  const tree = planTree(ctx, image.tree);
+  const { epoch } = ctx.config;
+  if (image.kind === "tar") {
+    const compression =
+      image.compress === "none" ? undefined : { kind: image.compress, level: image.compress === "zstd" ? 3 : 6 };
+    const suffix = { zstd: ".zst", gzip: ".gz", none: "" }[image.compress];
+    const output = blobOf(tarStage({ name: `tar:${name}`, tree, epoch, compress: compression }), "archive");
+    return { name, kind: "tar", output, fileName: `${name}.tar${suffix}` };
+  }
+  const packed = tarStage({ name: `squashfs-tar:${name}`, tree, epoch, compress: undefined });
+  const pack = `sqfstar -comp ${image.compress} -no-progress -quiet $root_options outputs/image <inputs/archive`;
+  const squashfs = commandStage({
+    name: `squashfs:${name}`,
+    toolroot: toolrootTree(ctx, ["busybox-static", "squashfs-tools"]),
+    argv: ["busybox", "sh", "-c", `. ./inputs/root; ${pack}`],
+    inputs: { archive: blobOf(packed, "archive"), root: blobOf(packed, "root") },
+    outputs: ["image"],
+    weight: { cpu: 2 },
+  });
+  return { name, kind: "squashfs", output: blobOf(squashfs, "image"), fileName: `${name}.squashfs` };
 }
 
 /** A directory with what a loader without firmware needs. */

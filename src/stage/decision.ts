@@ -17,7 +17,8 @@ export type Reason =
       readonly from?: string;
     }
   | { readonly type: "param"; readonly path: string; readonly before?: Json; readonly after?: Json }
-  | { readonly type: "version"; readonly before: number; readonly after: number };
+  | { readonly type: "version"; readonly before: number; readonly after: number }
+  | { readonly type: "outputs"; readonly before: readonly string[]; readonly after: readonly string[] };
 
 export interface Decision extends KeyRecord {
   readonly stage: string;
@@ -51,6 +52,8 @@ export function reasonsFor(before: KeyRecord | undefined, after: KeyRecord): Rea
     });
   }
   diffParams({ before: before.params, after: after.params, path: "" }, reasons);
+  const [outputs, now] = [before.outputs ?? after.outputs ?? [], after.outputs ?? []];
+  if (outputs.join() !== now.join()) reasons.push({ type: "outputs", before: outputs, after: now });
   return reasons.length > 0 ? reasons : [{ type: "outputs-missing" }];
 }
 
@@ -79,6 +82,8 @@ export function reasonText(reasons: readonly Reason[]): string {
         return "its outputs are not in the store";
       case "version":
         return `stage version ${reason.before} → ${reason.after}`;
+      case "outputs":
+        return "it gives other outputs";
       case "input":
         return reason.before === undefined
           ? `${reason.name} added`

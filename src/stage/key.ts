@@ -11,6 +11,8 @@ export interface KeyRecord {
   readonly kind: string;
   readonly version: number;
   readonly params: Json;
+  /** Names; absent in records of before they were kept. */
+  readonly outputs?: readonly string[];
   /** By the path in the input root. */
   readonly inputs: Readonly<Record<string, InputRecord>>;
 }
@@ -51,7 +53,7 @@ export function stageKey(stage: AnyStage, resolve: (stage: AnyStage, output: str
     platform: stage.command === undefined ? { OSFamily: "linux" } : PLATFORM,
   });
   const params = stage.command === undefined ? stage.params : describeCommand(stage.params, stage.command);
-  return { key: action.digest.hash, kind: stage.kind, version: stage.version, params, inputs };
+  return { key: action.digest.hash, kind: stage.kind, version: stage.version, params, outputs: stage.outputs, inputs };
 }
 
 /** A command's words are part of its key in their own message; here they stand with the parameters, so that a change of them can be said. */

@@ -28,9 +28,8 @@ test("an escape that never ends hides no more than its own line", () => {
 });
 
 test("a long run of escapes takes time in proportion", () => {
-  const began = performance.now();
-  stripAnsi("\u001b[".repeat(500_000) + "\u001b]".repeat(500_000));
-  expect(performance.now() - began).toBeLessThan(3000);
+  // Quadratic, this would take longer than the runner waits.
+  expect(stripAnsi("\u001b[".repeat(500_000) + "\u001b]".repeat(500_000))).toBe("");
 });
 
 test("the last lines skip blanks and stack frames, and are cut", () => {
