@@ -86,14 +86,17 @@ function bwrapCommand({ root, build, argv, env }: SandboxOptions): string[] {
   ];
 }
 
-/** The same by hand. The root is bound onto itself, furnished, and made read-only before the program sees it. */
+/**
+ * The same by hand. The root is bound onto itself, furnished, and made read-only before the program sees it. /dev must not be
+ * a tmpfs's usual 1777: in a sticky directory the kernel lets nobody open another's file with O_CREAT, so `>/dev/null` fails.
+ */
 const UNSHARE_SCRIPT = `set -e
 root=$1 build=$2
 shift 2
 mount --rbind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount -t tmpfs tmpfs "$root/tmp"
-mount -t tmpfs tmpfs "$root/dev"
+mount -t tmpfs -o mode=755 tmpfs "$root/dev"
 for device in null zero full random urandom; do
   : >"$root/dev/$device"
   mount --bind "/dev/$device" "$root/dev/$device"
