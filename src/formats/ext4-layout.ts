@@ -15,7 +15,7 @@ export const LOG_GROUPS_PER_FLEX = 4;
 const GROUPS_PER_FLEX = 2 ** LOG_GROUPS_PER_FLEX;
 /** A group's inode bitmap is one block. */
 const MAX_INODES_PER_GROUP = 8 * EXT4_BLOCK;
-/** One inode for 16 KiB, mke2fs's ratio: a volume that is grown later gets as many for each new group. */
+/** One inode for 16 KiB, mke2fs's ratio. A volume that is grown later gets as many for each new group as it has in one. */
 const BLOCKS_PER_INODE = 4;
 /** A last group that holds no more data than this is not worth its overhead; mke2fs leaves it away, too. */
 const LEAST_DATA = 50;
