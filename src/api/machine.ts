@@ -3,6 +3,7 @@ import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
 import { didYouMean } from "../base/suggest.ts";
+import { isBootable } from "../config/bootable.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import type { PlannedImage } from "../plan/images.ts";
 import type { OutputRef } from "../stage/stage.ts";
@@ -93,9 +94,7 @@ function chooseMachine(
   name: string | undefined,
 ): { image: string; machine?: ResolvedConfig["machines"][string] } {
   const machines = Object.entries(config.machines);
-  const bootable = Object.keys(config.images).filter(
-    (image) => !["cpio", "tar", "squashfs"].includes(config.images[image]!.kind),
-  );
+  const bootable = Object.keys(config.images).filter((image) => isBootable(config.images[image]!.kind));
   if (name === undefined) {
     if (machines.length === 1) return { image: machines[0]![1].image, machine: machines[0]![1] };
     if (bootable.length === 1) return { image: bootable[0]! };
@@ -140,7 +139,12 @@ function bootSource({
       throw new BootwrightError("UNSUPPORTED", "under UEFI the command line is part of the image", {
         hint: "boot with --firmware=direct, or set cmdline in the config",
       });
-    return { kind: "uefi", medium: { kind: "image", path: file(image.esp!()), sectorSize: image.sectorSize ?? 512 } };
+    return {
+      kind: "uefi",
+      medium: image.optical
+        ? { kind: "iso", path: file(image.esp!()) }
+        : { kind: "image", path: file(image.esp!()), sectorSize: image.sectorSize ?? 512 },
+    };
   }
   const { kernel, initrd, cmdline: own } = image.direct!;
   return {

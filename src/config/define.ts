@@ -55,7 +55,15 @@ type Initramfs<K extends string, T extends string> = Omit<WrittenInitramfs, "fro
 type Contained<M extends string> = readonly (M | { file: string; to: string })[];
 type Image<K extends string, T extends string, I extends string, M extends string> = Replace<
   WrittenImage,
-  { kernel: K; tree: T; initramfs: I | "none"; contains: Contained<M>; esp: Contained<M> }
+  {
+    kernel: K;
+    tree: T;
+    initramfs: I | "none";
+    contains: Contained<M>;
+    esp: Contained<M>;
+    boot: M;
+    payload: readonly M[];
+  }
 >;
 type Machine<M extends string> = Replace<NonNullable<ProjectInput["machine"]>, { image: M }>;
 

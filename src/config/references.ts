@@ -29,6 +29,8 @@ const RULES: readonly Rule[] = [
   { at: ["images", "*", "initramfs"], what: "initramfs", in: [["initramfs"]], except: NONE },
   { at: ["images", "*", "contains", "*"], what: "image", in: [["images"]] },
   { at: ["images", "*", "esp", "*"], what: "image", in: [["images"]] },
+  { at: ["images", "*", "boot"], what: "image", in: [["images"]] },
+  { at: ["images", "*", "payload", "*"], what: "image", in: [["images"]] },
   { at: ["images", "*", "tree"], what: "tree", in: [["trees"]] },
   { at: ["machines", "*", "image"], what: "image", in: [["images"]] },
   { at: ["trees", "*", "from", "*", "tree"], what: "tree", in: [["trees"]] },

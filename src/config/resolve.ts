@@ -1,6 +1,7 @@
 /** What a reference means when it is left out: the only thing of its kind. Also what no schema can say about several parts. */
 import type { ImageConfig } from "../image/schema.ts";
 import type { MachineConfig } from "../vm/schema.ts";
+import { isBootable } from "./bootable.ts";
 import type { ConfigIssue } from "./issue.ts";
 import type { ConfigPath } from "./path.ts";
 import { NONE } from "./references.ts";
@@ -14,7 +15,7 @@ type Referring<T, R> = T extends unknown ? Omit<T, keyof R> & R : never;
 export type ResolvedImage =
   | Referring<Bootable, { readonly kernel: string; readonly initramfs: string | undefined }>
   | Referring<Extract<ImageConfig, { kind: "cpio" }>, { readonly initramfs: string }>
-  | Extract<ImageConfig, { kind: "esp" | "disk" | "tar" | "squashfs" }>;
+  | Extract<ImageConfig, { kind: "esp" | "disk" | "iso" | "tar" | "squashfs" }>;
 
 export type ResolvedMachine = Referring<MachineConfig, { readonly image: string }>;
 
@@ -57,6 +58,10 @@ export function resolveReferences(config: ProjectOutput): Resolved {
       if (image.kind === "disk") issues.push(...restlessPartitions(name, image));
       return image;
     }
+    if (image.kind === "iso") {
+      issues.push(...unfitPayload(config, { name, image }));
+      return image;
+    }
     if (image.kind === "tar" || image.kind === "squashfs") return image;
     const initramfsPath = [...path, "initramfs"];
     if (image.kind === "cpio") {
@@ -77,7 +82,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     return { ...image, kernel, initramfs: chosen === NONE ? undefined : chosen };
   });
 
-  const bootable = Object.keys(config.images).filter((name) => canBoot(config.images[name]));
+  const bootable = Object.keys(config.images).filter((name) => isBootable(config.images[name]!.kind));
   const machines = mapValues(
     config.machines,
     (machine, name): ResolvedMachine => ({
@@ -90,9 +95,6 @@ export function resolveReferences(config: ProjectOutput): Resolved {
   const { profiles: _, ...rest } = config;
   return { project: { ...rest, seed: config.seed ?? config.name, initramfs, images, machines }, issues };
 }
-
-const canBoot = (image: ImageConfig | undefined): boolean =>
-  image !== undefined && !["cpio", "tar", "squashfs"].includes(image.kind);
 
 /** An EFI system partition holds programs that firmware starts, not another partition, and not itself. */
 function unfitContents(
@@ -109,6 +111,25 @@ function unfitContents(
         : `"${item}" is of kind "${kind}"; an EFI system partition holds images of kind "uki", "efi" and "cpio"`;
     return [{ path: ["images", name, key, i], message, mark: "value" }];
   });
+}
+
+/** What an ISO starts is a program for firmware; what it carries is a file, and not another ISO. */
+function unfitPayload(
+  config: ProjectOutput,
+  { name, image }: { name: string; image: Extract<ImageConfig, { kind: "iso" }> },
+): readonly ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  const boot = config.images[image.boot]?.kind;
+  if (boot !== undefined && boot !== "uki" && boot !== "efi")
+    issues.push({
+      path: ["images", name, "boot"],
+      message: `"${image.boot}" is of kind "${boot}"; firmware starts images of kind "uki" and "efi"`,
+      mark: "value",
+    });
+  for (const [i, item] of image.payload.entries())
+    if (config.images[item]?.kind === "iso")
+      issues.push({ path: ["images", name, "payload", i], message: "an ISO cannot carry an ISO", mark: "value" });
+  return issues;
 }
 
 /** "rest" needs something to be the rest of, and only one can have it. */

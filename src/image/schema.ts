@@ -123,6 +123,20 @@ const squashfs = z.strictObject({
   compress: z.enum(["zstd", "gzip", "xz", "lz4"]).default("zstd").describe("Compression; the kernel needs the same."),
 });
 
+const iso = z.strictObject({
+  kind: z.literal("iso"),
+  boot: nameText().describe("Image that firmware starts: of kind uki or efi."),
+  payload: z
+    .array(nameText())
+    .default([])
+    .describe("Images to carry along, by name; each lies at /payload/ under its file name."),
+  label: z
+    .string()
+    .regex(/^[A-Z0-9_]{1,32}$/, "expected a volume label: at most 32 of A-Z, 0-9 and _")
+    .default("BOOTWRIGHT")
+    .describe("Volume label."),
+});
+
 const kernelImage = z.strictObject({ kind: z.literal("kernel"), kernel, initramfs, cmdline });
 
 const cpio = z.strictObject({ kind: z.literal("cpio"), initramfs });
@@ -134,6 +148,7 @@ export const imageSchema = z.discriminatedUnion("kind", [
   disk.describe("A whole disk: GUID partition table and EFI system partition. Also a USB stick."),
   tar.describe("A tree as a tar archive."),
   squashfs.describe("A tree as a read-only, compressed file system."),
+  iso.describe("An ISO image that boots by UEFI, from a CD and from a stick."),
   kernelImage.describe("A directory for direct boot: kernel, initrd, cmdline."),
   cpio.describe("The initramfs file itself."),
 ]);

@@ -5,6 +5,7 @@ import type { ResolvedConfig } from "../config/resolved.ts";
 import { diskStage } from "../image/disk-stage.ts";
 import { type EfiArchitecture, efiBootPath } from "../image/esp.ts";
 import { espImageStage, espTreeStage } from "../image/esp-stage.ts";
+import { isoCommand } from "../image/iso-command.ts";
 import { tarStage } from "../image/tar-stage.ts";
 import { commandStage } from "../stage/command.ts";
 import { type BlobInput, blobOf, defineStage, type OutputRef, treeOf } from "../stage/stage.ts";
@@ -29,6 +30,8 @@ export interface PlannedImage {
   readonly direct?: { readonly kernel: BlobInput; readonly initrd: BlobInput | undefined; readonly cmdline: string };
   /** True when the guest itself says that it is ready: its initramfs has the agent. */
   readonly agent?: boolean;
+  /** A CD image: it is put into an optical drive. */
+  readonly optical?: boolean;
   /** Of the disk that the image is; default 512. */
   readonly sectorSize?: 512 | 4096;
   /** A FAT image that firmware boots from; made only when it is booted that way. */
@@ -52,6 +55,8 @@ export function planImage(ctx: PlanContext, name: string): PlannedImage {
         return planEsp(ctx, { name, image });
       case "disk":
         return planDisk(ctx, { name, image });
+      case "iso":
+        return planIso(ctx, { name, image });
       case "tar":
       case "squashfs":
         return planArchive(ctx, { name, image });
@@ -201,6 +206,31 @@ function espContents(ctx: PlanContext, { name, items }: { name: string; items: I
     files,
     common: { name, ...(first?.direct && { direct: first.direct }), agent: first?.agent ?? false },
   };
+}
+
+function planIso(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"iso"> }): PlannedImage {
+  const { boot, common } = espContents(ctx, { name, items: [image.boot] });
+  const esp = blobOf(espImageStage({ ...espDefaults(ctx), name: `iso-esp:${name}`, boot, files: [] }), "image");
+  const payload = image.payload.map((item, i) => {
+    const { output, fileName } = planImage(ctx, item);
+    if (output.kind !== "blob")
+      throw new BootwrightError("UNSUPPORTED", `image ${name} carries ${item}, which is a directory`, {
+        hint: "carry single files: pack a tree as squashfs or tar",
+      });
+    return { input: `payload-${i}`, path: `payload/${fileName}`, content: output as OutputRef<BlobArtifact> };
+  });
+  const { argv, env } = isoCommand({ label: image.label, files: payload, epoch: ctx.config.epoch });
+  const inputs = { esp, ...Object.fromEntries(payload.map(({ input, content }) => [input, content])) };
+  const iso = commandStage({
+    name: `iso:${name}`,
+    toolroot: toolrootTree(ctx, ["xorriso"]),
+    argv,
+    env,
+    inputs,
+    outputs: ["image"],
+  });
+  const output = blobOf(iso, "image");
+  return { ...common, kind: "iso", output, fileName: `${name}.iso`, optical: true, esp: () => output };
 }
 
 function planArchive(
