@@ -9,6 +9,7 @@ import path from "node:path";
 import { ensureHostTools } from "../src/api/host-check.ts";
 import { hostPath } from "../src/base/process.ts";
 import { formatSize } from "../src/base/size.ts";
+import { rows as ext4Rows } from "./ext4.ts";
 import { type BenchRow, rows as formatRows } from "./formats.ts";
 
 interface Row extends BenchRow {
@@ -36,6 +37,7 @@ const GROUPS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   change: changeRows,
   boot: bootRows,
   formats: formatRows,
+  ext4: ext4Rows,
 };
 
 const only = process.argv.indexOf("--only") === -1 ? undefined : process.argv[process.argv.indexOf("--only") + 1];
