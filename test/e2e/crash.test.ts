@@ -11,7 +11,9 @@ import { temporaryDir } from "../support/test-session.ts";
 
 const KILLS = process.env.BOOTWRIGHT_TEST_FULL === "1" ? 200 : 20;
 
-test(`${KILLS} builds killed: the store stays clean, out/ keeps the last good artifact, the digests stay`, async () => {
+test(`${KILLS} builds killed: the store stays clean, out/ keeps the last good artifact, the digests stay`, {
+  timeout: KILLS * 15_000,
+}, async () => {
   const random = randomNumbers();
   const store = temporaryDir();
   const projects = [await localProject(), await localProject()];

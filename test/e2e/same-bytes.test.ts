@@ -110,8 +110,8 @@ function copyProject(from: string, to: string): void {
 function givePackages(lockFile: string, store: string): void {
   for (const [hash] of fs.readFileSync(lockFile, "utf8").matchAll(/\b[0-9a-f]{64}\b/g)) {
     const at = path.join("blobs", hash.slice(0, 2), hash);
-    fs.mkdirSync(path.dirname(path.join(store, at)), { recursive: true });
-    if (fs.existsSync(path.join(sharedStore(), at)))
-      fs.copyFileSync(path.join(sharedStore(), at), path.join(store, at));
+    const [from, to] = [path.join(sharedStore(), at), path.join(store, at)];
+    fs.mkdirSync(path.dirname(to), { recursive: true });
+    if (fs.existsSync(from) && !fs.existsSync(to)) fs.copyFileSync(from, to);
   }
 }
