@@ -1,4 +1,6 @@
 /** Runs `main` with the real process, and sees to it that the output is out before the process ends. */
+import { setTimeout } from "node:timers/promises";
+import v8 from "node:v8";
 import { main } from "./main.ts";
 
 // A reader that stops reading (`| head`) is no error.
@@ -23,4 +25,16 @@ const exit = await main({
   stdinIsTTY: process.stdin.isTTY === true,
 });
 await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write("", done))));
+await endCompilations();
 process.exit(exit);
+
+/**
+ * Node waits for ever at its exit when another thread, compiling hot code, waits for this one to collect garbage
+ * (https://github.com/nodejs/node/issues/54918; seen once in some hundred runs). So no further compilation starts, and
+ * those that run get the time to end.
+ */
+async function endCompilations(): Promise<void> {
+  v8.setFlagsFromString("--no-maglev");
+  v8.setFlagsFromString("--no-turbofan");
+  await setTimeout(10);
+}
