@@ -30,7 +30,7 @@ test(`${KILLS} builds killed: the store stays clean, out/ keeps the last good ar
   let killed = 0;
   for (let round = 0; killed < KILLS; round++) {
     // A build of everything, again and again: the store forgets, or another input asks for other bytes.
-    if (round % 3 === 0) fs.rmSync(store, { recursive: true });
+    if (round % 3 === 0) fs.rmSync(store, { recursive: true, force: true });
     const other = round % 2 === 0 ? `other ${round}\n` : "hello\n";
     fs.writeFileSync(path.join(projects[1]!, "motd"), other);
     const builds = projects.map((dir) => startCli(["build"], { cwd: dir, store, group: true }));
