@@ -3,7 +3,6 @@ import fs from "node:fs";
 import path from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { BootwrightError, ioError } from "../base/errors.ts";
-import { requireTools } from "../base/host-tools.ts";
 import { shellQuote } from "../base/process.ts";
 import { formatDuration, parseSize, SIZE_PATTERN } from "../base/size.ts";
 import type { Disk, Machine, MachineEnd } from "../vm/index.ts";
@@ -43,11 +42,6 @@ export interface GuestTerminal {
 }
 
 export async function boot(session: Session, options: BootOptions): Promise<Report> {
-  requireTools(
-    options.firmware === "direct" || options.firmware === "microvm"
-      ? ["qemu-system-x86_64"]
-      : ["qemu-system-x86_64", "ovmf"],
-  );
   await using project = await openProject(session);
   const { image, memory, cpus, network, firmware } = options;
   const prepared = await prepareMachine(project, {

@@ -6,7 +6,6 @@ import path from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { BootwrightError, isBootwrightError, messageOf } from "../base/errors.ts";
 import { readIfExists } from "../base/fs.ts";
-import { requireTools } from "../base/host-tools.ts";
 import { formatDuration } from "../base/size.ts";
 import { Watcher } from "../base/watch.ts";
 import type { Machine } from "../vm/index.ts";
@@ -36,7 +35,6 @@ export interface DevRound {
 
 /** Runs until the session's signal, or until the person leaves the console. */
 export async function dev(session: Session, options: DevOptions): Promise<Report> {
-  requireTools(["qemu-system-x86_64"]);
   const left = new AbortController();
   const signal = AbortSignal.any([session.signal, left.signal]);
   let machine: Machine | undefined;

@@ -2,6 +2,7 @@
 import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
+import { requireTools } from "../base/host-tools.ts";
 import { didYouMean } from "../base/suggest.ts";
 import { isBootable } from "../config/bootable.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
@@ -42,6 +43,9 @@ export interface PreparedMachine {
 export async function prepareMachine(project: Project, choice: MachineChoice): Promise<PreparedMachine> {
   const { config, store, session } = project;
   const { image: imageName, machine } = chooseMachine(config, choice.name);
+  const asked =
+    choice.firmware ?? machine?.firmware ?? (config.images[imageName]!.kind === "kernel" ? "direct" : "uefi");
+  requireMachineTools(config.arch, asked);
   let firmware: Firmware = "uefi";
   const needs = (image: PlannedImage): OutputRef[] => {
     firmware = chooseFirmware(image, choice.firmware ?? machine?.firmware);
@@ -87,6 +91,15 @@ const eventsFor =
   (event) => {
     if (event.type !== (showConsole ? "machine.phase" : "machine.console")) emit(event);
   };
+
+/** Before anything is built. */
+function requireMachineTools(arch: ResolvedConfig["arch"], firmware: Firmware): void {
+  const [monitor, uefi] =
+    arch === "aarch64"
+      ? (["qemu-system-aarch64", "qemu-efi-aarch64"] as const)
+      : (["qemu-system-x86_64", "ovmf"] as const);
+  requireTools(firmware === "uefi" ? [monitor, uefi] : [monitor]);
+}
 
 /** An image's name, or a machine's, or nothing when there is only one to choose. */
 function chooseMachine(

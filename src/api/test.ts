@@ -3,7 +3,6 @@ import fs from "node:fs";
 import path from "node:path";
 import { EXIT } from "../base/error-codes.ts";
 import { BootwrightError } from "../base/errors.ts";
-import { requireTools } from "../base/host-tools.ts";
 import { formatDuration } from "../base/size.ts";
 import { runBootTests, type TestReport, writeJsonReport, writeJunitReport } from "../boottest/index.ts";
 import { loadModule } from "../config/module.ts";
@@ -24,7 +23,6 @@ export interface TestOptions {
 }
 
 export async function test(session: Session, options: TestOptions): Promise<Report> {
-  requireTools(["qemu-system-x86_64"]);
   await using project = await openProject(session);
   const files = findTests(
     options.files.length > 0 ? options.files.map((file) => path.resolve(session.cwd, file)) : [project.config.dir],

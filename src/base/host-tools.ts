@@ -60,6 +60,14 @@ export const HOST_TOOLS = {
     for: "build",
   },
   git: program("git", "git", "fetch sources that are pinned to a git commit"),
+  // Only for projects of that architecture, so `doctor` asks for them only before the tests, which have one.
+  "qemu-system-aarch64": program("qemu-system-aarch64", "qemu-system-arm", "boot aarch64 machines", "test"),
+  "qemu-efi-aarch64": {
+    find: { anyFile: ["/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/edk2/aarch64/QEMU_CODE.fd"] },
+    package: "qemu-efi-aarch64",
+    why: "boot aarch64 machines by UEFI",
+    for: "test",
+  },
   cpio: program("cpio", "cpio", "read our initramfs with GNU cpio", "test"),
   objdump: program("objdump", "binutils", "read our EFI files with binutils", "test"),
   "fsck.fat": program("fsck.fat", "dosfstools", "check our FAT file systems", "test"),
