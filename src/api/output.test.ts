@@ -1,7 +1,8 @@
 import fs from "node:fs";
 import path from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { tempDir, tempStore } from "../../test/support/temp-store.ts";
+import { BootwrightError } from "../base/errors.ts";
 import type { FileTree } from "../formats/filetree.ts";
 import { type Artifact, blobArtifact } from "../store/artifact.ts";
 import type { Store } from "../store/store.ts";
@@ -82,18 +83,45 @@ describe("a directory", () => {
   });
 
   it("is replaced by a file: it was only a link", () => {
-    const { target, link, blob, tree } = project();
+    const { target, link, blob, tree, names } = project();
     link(tree("x"));
     link(blob("file"));
     expect(fs.readFileSync(target, "utf8")).toBe("file");
+    expect(names()).toEqual(["hello"]);
   });
 
   it("is whole or not there: missing bytes leave the last good one", () => {
-    const { store, target, link, tree } = project();
+    const { store, target, link, tree, names } = project();
     link(tree("good"));
     const broken = tree("broken");
     store.blobs.remove(store.blobs.put("broken").hash);
+    const before = names();
     expect(() => link(broken)).toThrow(expect.objectContaining({ code: "BLOB_DAMAGED" }));
+    expect(fs.readFileSync(path.join(target, "inside"), "utf8")).toBe("good");
+    expect(names()).toEqual(before);
+  });
+
+  it("takes the place of a link that somebody else has made, and leaves what that one leads to", () => {
+    const { out, target, link, blob, tree, names } = project();
+    for (const artifact of [tree("x"), blob("x")]) {
+      fs.mkdirSync(path.join(out, ".hello-mine/kept"), { recursive: true });
+      fs.rmSync(target, { force: true });
+      fs.symlinkSync(".hello-mine/../.hello-mine", target);
+      link(artifact);
+      expect(names()).toContain(".hello-mine");
+    }
+  });
+
+  it("that cannot be linked is taken back", () => {
+    const { target, link, tree, names } = project();
+    link(tree("good"));
+    const before = names();
+    const failing = vi.spyOn(fs, "symlinkSync").mockImplementationOnce(() => {
+      throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+    });
+    onTestFinished(() => failing.mockRestore());
+    expect(() => link(tree("new"))).toThrow(expect.objectContaining({ code: "DISK_FULL" }));
+    expect(names()).toEqual(before);
     expect(fs.readFileSync(path.join(target, "inside"), "utf8")).toBe("good");
   });
 });
@@ -116,6 +144,25 @@ describe("what is linked", () => {
     fs.writeFileSync(path.join(out, ".tmp-mine"), "");
     link(blob("image"));
     expect(names()).toEqual([`.tmp-${process.pid}-0123456789ab`, ".tmp-mine", "hello"]);
+  });
+
+  it("sweeps for a directory, too: read-only ones that were half written", () => {
+    const { out, link, tree, names } = project();
+    const half = path.join(out, ".tmp-4194305-0123456789ab/locked");
+    fs.mkdirSync(half, { recursive: true });
+    fs.writeFileSync(path.join(half, "file"), "");
+    fs.chmodSync(half, 0o500);
+    link(tree("x"));
+    expect(names()).toEqual([expect.stringMatching(/^\.hello-[0-9a-f]{16}$/), "hello"]);
+  });
+
+  it("and cannot be is an error with a code", () => {
+    const { store, out, link, blob, tree } = project();
+    const gone = blob("gone");
+    store.blobs.remove(gone.hash);
+    expect(() => link(gone)).toThrow(expect.objectContaining({ code: "BLOB_DAMAGED" }));
+    fs.writeFileSync(out, "a file where the directory should be");
+    for (const artifact of [blob("x"), tree("x")]) expect(() => link(artifact)).toThrow(BootwrightError);
   });
 
   it("where nothing may be written is ACCESS_DENIED, exit code 6", () => {

@@ -7,7 +7,8 @@ import path from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { BootwrightError, ioError, systemCode } from "../base/errors.ts";
 import { ensureDir, removeQuietly, removeTree, temporaryName } from "../base/fs.ts";
-import type { Artifact } from "../store/artifact.ts";
+import type { Artifact, BlobArtifact, TreeArtifact } from "../store/artifact.ts";
+import { BlobMissing } from "../store/blobs.ts";
 import { materialize } from "../store/materialize.ts";
 import type { Store } from "../store/store.ts";
 import { pidLives } from "../store/tmp.ts";
@@ -28,18 +29,25 @@ export function linkOutput(target: string, artifact: Artifact, { store, project,
       "INSERT OR REPLACE INTO refs (project, name, kind, hash, size, key, made) VALUES (?, ?, ?, ?, ?, ?, ?)",
       ...[project, name, artifact.kind, artifact.hash, artifact.size, key, systemClock.now()],
     );
-  if (artifact.kind === "blob") linkFile(store.blobs.path(artifact.hash), target);
-  else linkDirectory(target, { store, artifact });
+  try {
+    if (artifact.kind === "blob") linkFile(target, { store, artifact });
+    else linkDirectory(target, { store, artifact });
+  } catch (error) {
+    throw ioError("write", target, error);
+  }
 }
 
-function linkFile(blob: string, target: string): void {
-  const wanted = fs.statSync(blob);
+function linkFile(target: string, { store, artifact }: { store: Store; artifact: BlobArtifact }): void {
+  const blob = store.blobs.path(artifact.hash);
+  const wanted = fs.statSync(blob, { throwIfNoEntry: false });
+  if (wanted === undefined) throw new BlobMissing(artifact.hash);
   const there = fs.lstatSync(target, { throwIfNoEntry: false });
   if (there?.isDirectory())
     throw new BootwrightError("EXISTS", `${target} is a directory`, {
       hint: "remove it, or name another place with --output",
     });
   if (there !== undefined && there.ino === wanted.ino && there.dev === wanted.dev) return;
+  const old = ownDirectory(target);
   ensureDir(path.dirname(target));
   removeLeftovers(path.dirname(target));
   const temporary = temporaryName(target);
@@ -53,46 +61,57 @@ function linkFile(blob: string, target: string): void {
     fs.renameSync(temporary, target);
   } catch (error) {
     removeQuietly(temporary);
-    throw ioError("write", target, error);
+    throw error;
   }
+  if (old !== undefined) removeTree(path.join(path.dirname(target), old));
 }
 
 /** `out/name` → `.name-HASH/`; the old directory goes when the link has moved. */
-function linkDirectory(
-  target: string,
-  { store, artifact }: { store: Store; artifact: Extract<Artifact, { kind: "tree" }> },
-): void {
+function linkDirectory(target: string, { store, artifact }: { store: Store; artifact: TreeArtifact }): void {
   const dir = path.dirname(target);
   const name = `.${path.basename(target)}-${artifact.hash.slice(0, 16)}`;
-  const old = readLink(target);
-  if (old === name && fs.existsSync(path.join(dir, name))) return;
-  if (old === undefined && fs.existsSync(target))
+  const real = path.join(dir, name);
+  const there = fs.lstatSync(target, { throwIfNoEntry: false });
+  if (there !== undefined && !there.isSymbolicLink())
     throw new BootwrightError("EXISTS", `${target} is in the way`, {
       hint: "remove it, or name another place with --output",
     });
+  const old = ownDirectory(target);
+  if (old === name && fs.existsSync(real)) return;
   ensureDir(dir);
   removeLeftovers(dir);
-  const real = path.join(dir, name);
-  if (!fs.existsSync(real)) {
-    const temporary = temporaryName(real);
-    materialize(store, store.getTree(artifact), temporary);
-    fs.renameSync(temporary, real);
-  }
+  const isNew = !fs.existsSync(real);
+  if (isNew) placeTree(real, { store, artifact });
   const link = temporaryName(target);
   try {
     fs.symlinkSync(name, link);
     fs.renameSync(link, target);
   } catch (error) {
     removeQuietly(link);
-    throw ioError("write", target, error);
+    if (isNew) removeTree(real);
+    throw error;
   }
-  if (old !== undefined && old !== name && old.startsWith(`.${path.basename(target)}-`))
-    removeTree(path.join(dir, old));
+  if (old !== undefined && old !== name) removeTree(path.join(dir, old));
 }
 
-function readLink(target: string): string | undefined {
+/** Whole, or not at all. */
+function placeTree(real: string, { store, artifact }: { store: Store; artifact: TreeArtifact }): void {
+  const temporary = temporaryName(real);
   try {
-    return fs.readlinkSync(target);
+    materialize(store, store.getTree(artifact), temporary);
+    fs.renameSync(temporary, real);
+  } catch (error) {
+    removeTree(temporary);
+    throw error;
+  }
+}
+
+/** The directory beside `target` that it links to, when it is one of ours: what a user's own link leads to stays. */
+function ownDirectory(target: string): string | undefined {
+  try {
+    const name = fs.readlinkSync(target);
+    const prefix = `.${path.basename(target)}-`;
+    return name.startsWith(prefix) && /^[0-9a-f]{16}$/.test(name.slice(prefix.length)) ? name : undefined;
   } catch {
     return undefined;
   }
