@@ -111,6 +111,35 @@ describe("an archive is trusted only when", () => {
     expect((await open([debianArchive({ packages, release: later }).source])).find("hello")).toBeDefined();
   });
 
+  it.each<[asked: string, suite: string | undefined, codename: string | undefined]>([
+    ["stable", "stable", "bookworm"],
+    ["bookworm", "oldstable", "bookworm"],
+    ["bookworm-security", "oldstable-security", "bookworm-security"],
+    ["bookworm-updates", "oldstable-updates", "bookworm-updates"],
+    ["buster/updates", "oldstable", "buster"],
+    ["noble", "noble", "noble"],
+    ["noble-security", "noble-security", "noble"],
+    ["sid", undefined, "sid"],
+  ])("it is of the suite: %s is Suite %s, Codename %s", async (suite, signedSuite, codename) => {
+    const signed = { ...(signedSuite && { suite: signedSuite }), ...(codename && { codename }) };
+    expect((await open([debianArchive({ packages, suite, signed }).source])).find("hello")).toBeDefined();
+  });
+
+  it.each<[asked: string, suite: string | undefined, codename: string | undefined, said: string]>([
+    ["bookworm", "oldoldstable", "bullseye", "Suite oldoldstable, Codename bullseye"],
+    ["stable", "oldstable", "bookworm", "Suite oldstable, Codename bookworm"],
+    ["bookworm-security", "oldstable", "bookworm", "Suite oldstable, Codename bookworm"],
+    ["bookworm", "oldstable-security", "bookworm-security", "Suite oldstable-security, Codename bookworm-security"],
+    ["noble", "noble-proposed", "noble", "Suite noble-proposed, Codename noble"],
+    ["bookworm", undefined, undefined, "of no named suite"],
+  ])("it is not of another suite: %s is not Suite %s, Codename %s", async (suite, signedSuite, codename, said) => {
+    const signed = { ...(signedSuite && { suite: signedSuite }), ...(codename && { codename }) };
+    await expect(open([debianArchive({ packages, suite, signed }).source])).rejects.toMatchObject({
+      code: "SIGNATURE_INVALID",
+      message: expect.stringContaining(`asked for ${suite}, but what is signed is ${said}`),
+    });
+  });
+
   it.each(["", ".gz"] as const)("its Packages%s has the digest that InRelease says", async (suffix) => {
     const archive = debianArchive({ packages, compressions: [suffix] });
     fs.appendFileSync(archive.file(`dists/${SUITE}/main/binary-amd64/Packages${suffix}`), "Package: evil\n");

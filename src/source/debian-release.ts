@@ -18,7 +18,7 @@ export interface Release {
 /** Release files are some hundred kB; what is longer is no Release file. */
 const MAX_RELEASE = 16 * 1024 * 1024;
 
-/** Throws SIGNATURE_INVALID (bad, unknown or expired), HOST_TOOL_MISSING (gpgv), NETWORK. `scratch` is a path that is made for this and removed. */
+/** Throws SIGNATURE_INVALID (bad, unknown, expired, or of another suite), HOST_TOOL_MISSING (gpgv), NETWORK. `scratch` is a path that is made for this and removed. */
 export async function fetchRelease(
   source: AptSource,
   options: { scratch: string; emit: Emit; signal: AbortSignal },
@@ -28,12 +28,30 @@ export async function fetchRelease(
   for await (const chunk of download(url, { ...options, maxSize: MAX_RELEASE })) chunks.push(chunk);
   const text = await verifyInRelease(Buffer.concat(chunks), { ...options, keyrings: source.keyrings, what: url });
   const fields = parseStanza(text, url);
+  requireSuite(fields, { suite: source.suite, url });
   const validUntil = Date.parse(fields.get("valid-until") ?? "");
   if (validUntil < systemClock.now())
     throw new BootwrightError("SIGNATURE_INVALID", `${url} expired on ${fields.get("valid-until")}`, {
       hint: "the mirror is stale, or this host's clock is wrong (bootwright doctor)",
     });
   return { fields, files: releaseFiles(fields, url) };
+}
+
+/**
+ * A mirror may answer with another suite of the same archive, signed by the same key: an old release for a new one. The name
+ * that was asked for is the signed suite ("stable", "noble-security") or codename ("bookworm", "bookworm-updates"); of
+ * "buster/updates", the first part. Ubuntu's pockets all carry the codename of their release, so theirs alone says nothing.
+ */
+function requireSuite(fields: Stanza, { suite, url }: { suite: string; url: string }): void {
+  const [signedSuite = "", codename = ""] = [fields.get("suite"), fields.get("codename")];
+  const asked = suite.replace(/\/updates$/, "");
+  if (asked === signedSuite || (asked === codename && !signedSuite.startsWith(`${codename}-`))) return;
+  const signed = [signedSuite && `Suite ${signedSuite}`, codename && `Codename ${codename}`].filter(Boolean).join(", ");
+  throw new BootwrightError(
+    "SIGNATURE_INVALID",
+    `${url}: asked for ${suite}, but what is signed is ${signed || "of no named suite"}`,
+    { hint: "the mirror serves another suite under this name; check sources.debian" },
+  );
 }
 
 /** The signed text. What stands outside the signature is never read. */

@@ -23,6 +23,8 @@ export interface FakePackage {
 export interface FakeArchiveOptions {
   readonly packages: readonly FakePackage[];
   readonly suite?: string;
+  /** What its Release says of itself; default the suite's name for both. */
+  readonly signed?: { readonly suite?: string; readonly codename?: string };
   /** Further lines of the Release file: "Valid-Until: …". */
   readonly release?: readonly string[];
   /** Default both. */
@@ -54,7 +56,15 @@ export function debianArchive(options: FakeArchiveOptions): FakeArchive {
   const sums = compressions.map((suffix) =>
     put(`dists/${suite}/main/binary-amd64/Packages${suffix}`, suffix === "" ? index : gzipSync(index)),
   );
-  const release = [`Suite: ${suite}`, `Codename: ${suite}`, ...(options.release ?? []), "SHA256:", ...sums, ""];
+  const signed = options.signed ?? { suite, codename: suite };
+  const release = [
+    ...(signed.suite === undefined ? [] : [`Suite: ${signed.suite}`]),
+    ...(signed.codename === undefined ? [] : [`Codename: ${signed.codename}`]),
+    ...(options.release ?? []),
+    "SHA256:",
+    ...sums,
+    "",
+  ];
   put(`dists/${suite}/InRelease`, clearSign(release.join("\n"), signers));
   const sourceAt = (uri: string): AptSource => ({ uri, suite, components: ["main"], keyrings: [signers[0]!.keyring] });
   return { dir, source: sourceAt(pathToFileURL(dir).href), sourceAt, file: (name) => path.join(dir, name) };
