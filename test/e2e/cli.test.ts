@@ -112,53 +112,60 @@ describe("plan", () => {
 describe("a changed file", () => {
   let old = "";
   let now = "";
+  let project = "";
+  const there = (...args: string[]) => runCli(args, { cwd: project, store });
 
   beforeAll(async () => {
-    old = path.join(dir, "old.efi");
-    fs.copyFileSync(path.join(dir, "out/uki.efi"), old);
-    now = path.join(dir, "out/uki.efi");
-    fs.writeFileSync(path.join(dir, "motd"), "something else\n");
-    expect(await cli("plan", "--detailed-exitcode")).toMatchObject({ exit: 10 });
-    expect((await cli("build")).exit).toBe(0);
+    project = await localProject();
+    expect(await there("build")).toMatchObject({ exit: 0 });
+    old = path.join(project, "old.efi");
+    fs.copyFileSync(path.join(project, "out/uki.efi"), old);
+    now = path.join(project, "out/uki.efi");
+    fs.writeFileSync(path.join(project, "motd"), "something else\n");
+    expect(await there("plan", "--detailed-exitcode")).toMatchObject({ exit: 10 });
+    expect((await there("build")).exit).toBe(0);
   });
 
   test("is what explain names, along the chain of inputs", async () => {
-    const { stdout } = await cli("explain", "uki");
+    const { stdout } = await there("explain", "uki");
     expect(stdout).toMatch(/^uki:uki ran at .* because\n {2}input +initrd \(initramfs:default\)/);
     expect(stdout).toMatch(/input +tree \(tree:initramfs-default\).*\n.*input .*motd/);
     expect(stdout).toMatch(/same .*kernel/);
   });
 
   test("is what diff shows, inside the initramfs inside the EFI file", async () => {
-    const result = await cli("diff", old, now);
+    const result = await there("diff", old, now);
     expect(result.exit).toBe(10);
     expect(result.stdout).toMatch(/^~ \.initrd › \/etc\/motd {2}/);
     expect(result.stdout.split("\n")).toHaveLength(2);
-    expect(await cli("diff", now, now)).toMatchObject({ exit: 0, stdout: "" });
+    expect(await there("diff", now, now)).toMatchObject({ exit: 0, stdout: "" });
   });
 
   test("is what inspect shows", async () => {
-    expect((await cli("inspect", "./out/uki.efi")).stdout).toMatch(
+    expect((await there("inspect", "./out/uki.efi")).stdout).toMatch(
       /\.cmdline.*\n +console=ttyS0 quiet\n.*\/etc\/motd/s,
     );
-    expect((await cli("inspect", "esp")).stdout).toContain("/EFI/BOOT/BOOTX64.EFI");
-    expect((await cli("inspect", "tree:initramfs-default")).stdout).toMatch(/symlink .*\/bin\/sh → busybox/);
-  });
-
-  test("a parameter is named with its old and new value", async () => {
-    const config = path.join(dir, "bootwright.yaml");
-    const text = fs.readFileSync(config, "utf8");
-    fs.writeFileSync(config, text.replace("console=ttyS0 quiet }", "console=ttyS0 loud }"));
-    expect((await cli("build", "uki")).exit).toBe(0);
-    expect((await cli("explain", "uki")).stdout).toContain(
-      'param    cmdline  "console=ttyS0 quiet" → "console=ttyS0 loud"',
-    );
-    fs.writeFileSync(config, text);
+    expect((await there("inspect", "esp")).stdout).toContain("/EFI/BOOT/BOOTX64.EFI");
+    expect((await there("inspect", "tree:initramfs-default")).stdout).toMatch(/symlink .*\/bin\/sh → busybox/);
   });
 });
 
+test("a changed parameter is what explain names, with its old and new value", async () => {
+  const cwd = await localProject();
+  const there = (...args: string[]) => runCli(args, { cwd, store });
+  expect((await there("build", "uki")).exit).toBe(0);
+  const config = path.join(cwd, "bootwright.yaml");
+  const text = fs.readFileSync(config, "utf8");
+  fs.writeFileSync(config, text.replace("console=ttyS0 quiet }", "console=ttyS0 loud }"));
+  expect((await there("build", "uki")).exit).toBe(0);
+  const { stdout } = await there("explain", "uki");
+  expect(stdout).toContain('param    cmdline  "console=ttyS0 quiet" → "console=ttyS0 loud"');
+});
+
 test("store ls, verify, and gc that only says what it would do", async () => {
-  expect((await cli("store", "ls")).stdout).toMatch(/\d+ blobs, .*\n {2}direct .*\n {2}esp .*\n {2}uki /);
+  expect((await cli("store", "ls")).stdout).toMatch(
+    /: \d+ blobs, .*\n(.*\n)* {2}uki .* sha256:[0-9a-f]{12} .*mit Leerzeichen/,
+  );
   fs.writeFileSync(path.join(dir, "motd"), "garbage soon\n");
   await cli("build");
   fs.writeFileSync(path.join(dir, "motd"), "not garbage\n");
