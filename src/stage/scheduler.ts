@@ -111,9 +111,14 @@ async function runOnce(order: readonly AnyStage[], options: RunStagesOptions): P
     running.set(stage, done);
   }
   const results = await Promise.allSettled(running.values());
-  saveDecisions(store, options.project, { known, made: decisions });
-  if (options.signal.aborted) throw options.signal.reason;
   const failed = results.find((result) => result.status === "rejected");
+  try {
+    saveDecisions(store, options.project, { known, made: decisions });
+  } catch (error) {
+    // On a full disk both fail; what the stage said is the better reason.
+    if (failed === undefined && !options.signal.aborted) throw error;
+  }
+  if (options.signal.aborted) throw options.signal.reason;
   if (failed !== undefined) throw stop.signal.reason ?? failed.reason;
   const stages = order.map((stage) => reports.get(stage)!);
   const ran = stages.filter((report) => report.outcome === "ran").length;

@@ -34,10 +34,16 @@ export async function awaitTurn(
       );
       return undefined;
     });
-    if (other === undefined)
-      return { end: () => void store.db.run("DELETE FROM turns WHERE key = ? AND build = ?", key, store.buildId) };
+    if (other === undefined) return { end: () => endTurn(store, key) };
     if (!told && other.build !== store.buildId) onWait(other.pid);
     told = true;
     await systemClock.sleep(POLL_MS, signal);
   }
+}
+
+/** A turn that could not be ended (the disk is full) ends with its process: it must not hide why the stage failed. */
+function endTurn(store: Store, key: string): void {
+  try {
+    store.db.run("DELETE FROM turns WHERE key = ? AND build = ?", key, store.buildId);
+  } catch {}
 }
