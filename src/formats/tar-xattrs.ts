@@ -1,4 +1,5 @@
 /** Extended attributes in pax records: GNU tar and star write SCHILY.xattr.NAME raw, libarchive LIBARCHIVE.xattr.NAME in base64. */
+import { comparePaths } from "../base/bytes.ts";
 import { formatError } from "./byte-reader.ts";
 import type { Xattr } from "./filetree.ts";
 import type { PaxRecord } from "./pax.ts";
@@ -22,7 +23,7 @@ export function paxXattrs(records: readonly PaxRecord[], at: number): readonly X
   for (const name of found.keys())
     if (name === "" || name.includes("\0") || Buffer.byteLength(name) > 255)
       throw formatError("tar", at, "an extended attribute's name of 1 to 255 bytes");
-  return [...found].map(([name, value]) => ({ name, value })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...found].map(([name, value]) => ({ name, value })).sort((a, b) => comparePaths(a.name, b.name));
 }
 
 const NONE: readonly Xattr[] = [];

@@ -5,6 +5,7 @@
 import { comparePaths } from "../base/bytes.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { baseName, type DirectoryEntry, type FileTree, parentPath, safePath, type TreeEntry } from "./filetree.ts";
+import { numberLinks } from "./filetree-codec.ts";
 
 export interface AddOptions {
   /** Named in errors: "package busybox-static", "files". */
@@ -93,17 +94,7 @@ export class TreeBuilder {
   build(): FileTree {
     if (!this.#entries.has("")) this.#set(plainDirectory(""));
     const sorted = [...this.#entries.values()].sort((a, b) => comparePaths(a.path, b.path));
-    const counts = new Map<number, number>();
-    for (const entry of sorted)
-      if (entry.type === "file" && entry.link !== undefined) counts.set(entry.link, (counts.get(entry.link) ?? 0) + 1);
-    const numbers = new Map<number, number>();
-    return sorted.map((entry) => {
-      if (entry.type !== "file" || entry.link === undefined) return entry;
-      const { link, ...alone } = entry;
-      if (counts.get(link)! < 2) return alone;
-      if (!numbers.has(link)) numbers.set(link, numbers.size + 1);
-      return { ...alone, link: numbers.get(link)! };
-    });
+    return numberLinks(sorted);
   }
 
   #set(entry: TreeEntry): void {

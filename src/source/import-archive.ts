@@ -33,7 +33,7 @@ export function importArchive({
   return defineStage<{ archive: BlobInput }, ImportedArchive>({
     name,
     kind: "import-archive",
-    version: 1,
+    version: 2,
     inputs: { archive },
     params: {},
     outputs: ["tree", "pack"],
