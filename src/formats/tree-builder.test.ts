@@ -176,6 +176,21 @@ describe("changes", () => {
     expect(builder.update("bin/nothing", (entry) => entry)).toBe(false);
     expect([builder.has("bin/sh"), builder.has("bin/zsh")]).toEqual([true, false]);
   });
+
+  it("of one name of a file are changes of all its names", () => {
+    const builder = new TreeBuilder();
+    const names = (link: number, ...all: string[]) => all.map((path) => file(path, "x", { link }));
+    builder.addTree([...names(1, "a", "b", "d/c"), ...names(2, "e", "f"), file("g", "x")], { origin: "x" });
+    builder.update("b", (entry) => ({ ...entry, mode: 0o4755, uid: 7, gid: 8 }));
+    const changed = { mode: 0o4755, uid: 7, gid: 8 };
+    for (const path of ["a", "b", "d/c"]) expect(builder.get(path)).toEqual(file(path, "x", { link: 1, ...changed }));
+    expect(builder.build().filter((entry) => entry.type === "file" && entry.mode === 0o644)).toEqual([
+      ...names(2, "e", "f"),
+      file("g", "x"),
+    ]);
+    builder.update("a", ({ path, mode, uid, gid }) => ({ type: "fifo", path, mode, uid, gid }));
+    expect([builder.get("a")?.type, builder.get("b")?.type]).toEqual(["fifo", "file"]);
+  });
 });
 
 it("whatever the layers, the tree is sorted, whole, and every name lies in a directory", () => {

@@ -63,12 +63,17 @@ export class TreeBuilder {
     return this.get(path) !== undefined;
   }
 
-  /** Replaces an entry that is there. */
+  /** Replaces an entry that is there. Of a hard-linked file the other names change along: they are one inode. */
   update(path: string, change: (entry: TreeEntry) => TreeEntry): boolean {
     const at = this.#resolve(path, "tree");
     const entry = this.#entries.get(at);
     if (entry === undefined) return false;
-    this.#set({ ...change(entry), path: at });
+    const changed = { ...change(entry), path: at };
+    this.#set(changed);
+    if (changed.type !== "file" || changed.link === undefined) return true;
+    for (const other of this.#entries.values())
+      if (other.type === "file" && other.link === changed.link && other.path !== at)
+        this.#set({ ...changed, path: other.path });
     return true;
   }
 

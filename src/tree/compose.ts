@@ -85,7 +85,7 @@ export function composeTree(
   return defineStage({
     name: options.name,
     kind: "tree",
-    version: 1,
+    version: 2,
     inputs: {
       layers: options.layers.map(({ tree }) => tree),
       copies: options.copies,
