@@ -1,8 +1,17 @@
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { needProgram } from "../../test/support/need-program.ts";
+import { tempStore } from "../../test/support/temp-store.ts";
+import { silent } from "../base/events.ts";
 import { loadConfig } from "../config/load.ts";
 import { projectDir } from "../config/project.fake.ts";
 import type { Lock } from "../source/lock.ts";
+import { Resolver } from "../source/request.ts";
 import { orderStages } from "../stage/graph.ts";
+import { runStages } from "../stage/scheduler.ts";
+import type { TreeArtifact } from "../store/artifact.ts";
 import { PlanContext } from "./context.ts";
 import { planImage } from "./images.ts";
 
@@ -18,12 +27,18 @@ async function plan(
   yaml: string,
   { lock = {}, files = {}, image }: { lock?: Lock; files?: Record<string, string>; image?: string } = {},
 ) {
-  const cwd = projectDir({ "bootwright.yaml": yaml, ...files });
+  return planIn(projectDir({ "bootwright.yaml": yaml, ...files }), { lock, image });
+}
+
+async function planIn(
+  cwd: string,
+  { lock = {}, image, offline = true }: { lock?: Lock; image?: string | undefined; offline?: boolean } = {},
+) {
   const { config } = await loadConfig({ cwd });
   const aptSources = () => {
     throw new Error("planning asks no archive");
   };
-  const ctx = new PlanContext({ config, lock, store: undefined, offline: true, agentScript: "agent", aptSources });
+  const ctx = new PlanContext({ config, lock, store: undefined, offline, agentScript: "agent", aptSources });
   const planned = planImage(ctx, image ?? Object.keys(config.images)[0]!);
   const stages = orderStages([planned.output.stage]);
   return { ctx, planned, stages, names: stages.map((stage) => stage.name) };
@@ -105,6 +120,61 @@ images: { cpio: { kind: cpio } }
       message: expect.stringContaining("init.sh"),
     });
   });
+});
+
+describe("a git repository", () => {
+  const yaml = (url: string) => `
+name: cloned
+kernel: { from: file, image: vmlinuz }
+initramfs: { init: /init, from: [{ git: "${url}", ref: main }] }
+images: { cpio: { kind: cpio } }
+`;
+
+  it.each(["./vendor/repo", "../PROJECT/vendor/repo", "vendor/repo"])(
+    "in the project, as %s, is found from anywhere, and locked as it is written",
+    async (written) => {
+      const cwd = projectDir({ "vendor/repo/file": "text" });
+      const repository = path.join(cwd, "vendor/repo");
+      const url = written.replace("PROJECT", path.basename(cwd));
+      fs.writeFileSync(path.join(cwd, "bootwright.yaml"), yaml(url));
+      const git = (...args: string[]) =>
+        execFileSync(needProgram("git", "git"), [
+          "-C",
+          repository,
+          "-c",
+          "user.name=t",
+          "-c",
+          "user.email=t@t",
+          ...args,
+        ]);
+      git("init", "--quiet", "--initial-branch=main");
+      git("add", ".");
+      git("commit", "--quiet", "--message=one");
+
+      const name = `git ${url} main`;
+      const { ctx } = await planIn(cwd);
+      expect([...ctx.missing.keys()]).toEqual([name]);
+      const store = tempStore();
+      const signal = new AbortController().signal;
+      const resolver = new Resolver({ store, emit: silent, signal, aptSources: () => [] });
+      const entry = await resolver.resolve(ctx.missing.get(name)!);
+      expect(entry).toEqual({ type: "git", commit: git("rev-parse", "HEAD").toString().trim() });
+
+      const { stages } = await planIn(cwd, { lock: { [name]: entry }, offline: false });
+      const unpack = stages.find((stage) => stage.kind === "import-archive")!;
+      const report = await runStages([unpack], { store, emit: silent, signal, project: "p" });
+      const tree = store.getTree(report.output(unpack, "tree") as TreeArtifact);
+      expect(tree.map((item) => item.path)).toContain("file");
+    },
+  );
+
+  it.each(["https://host.example/x.git", "git@host.example:x.git", "host.example:x.git", "/srv/x.git"])(
+    "elsewhere, as %s, is asked for as it is written",
+    async (url) => {
+      const { ctx } = await plan(yaml(url));
+      expect(ctx.missing.get(`git ${url} main`)).toEqual({ type: "git", url, ref: "main" });
+    },
+  );
 });
 
 it("an image that is not there is told, with those that are", async () => {

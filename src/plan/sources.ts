@@ -1,7 +1,7 @@
 /** Requests and pins → stages that bring the bytes. What the lock does not know yet becomes a stage that cannot run, so that the graph can still be shown. */
 import { BootwrightError } from "../base/errors.ts";
 import { fetchFile, fetchPackage } from "../source/fetch.ts";
-import { fetchCommit } from "../source/git.ts";
+import { fetchCommit, repositoryAddress } from "../source/git.ts";
 import { type ImportedArchive, importArchive } from "../source/import-archive.ts";
 import type { LockedPackage } from "../source/lock.ts";
 import { requestName, type SourceRequest } from "../source/request.ts";
@@ -58,10 +58,12 @@ export function archiveTree(
 
 export function gitTree(ctx: PlanContext, { url, ref }: { url: string; ref: string }): TreeInput {
   return ctx.once(`git:${url} ${ref}`, () => {
-    const request: SourceRequest = { type: "git", url, ref };
+    // The lock keeps the text as it was written: the project may lie elsewhere on the next host.
+    const from = repositoryAddress(url, ctx.config.dir);
+    const request: SourceRequest = { type: "git", url, ref, ...(from !== url && { from }) };
     const pin = ctx.pin(request, "git");
     if (pin === undefined) return treeOf(unpinned<{ tree: TreeArtifact }>(ctx, request, ["tree"]), "tree");
-    const commit = fetchCommit({ url, commit: pin.commit }, ctx.fetch);
+    const commit = fetchCommit({ url: from, commit: pin.commit }, ctx.fetch);
     return treeOf(
       importArchive({ name: commit.name.replace("git:", "unpack:"), archive: blobOf(commit, "archive"), what: url }),
       "tree",

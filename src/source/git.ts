@@ -1,4 +1,5 @@
 /** The stage that fetches a pinned git commit as a tree. The commit's own digest pins the content, so it need not be pinned again. */
+import fs from "node:fs";
 import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import { ensureDir } from "../base/fs.ts";
@@ -54,6 +55,13 @@ export function fetchCommit(
       return { archive: blobArtifact(store.blobs.adopt(archive)) };
     },
   });
+}
+
+/** What git is asked for a repository that the config names: a path counts from the project's directory, an address stays. */
+export function repositoryAddress(url: string, projectDir: string): string {
+  const file = path.resolve(projectDir, url);
+  if (/^\.\.?(\/|$)/.test(url)) return file;
+  return !/^[a-z][a-z0-9+.-]*:/i.test(url) && fs.existsSync(file) ? file : url;
 }
 
 /** A repository on this host is a source like any other; git allows it only where nobody but the user can have named it. */

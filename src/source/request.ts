@@ -35,7 +35,8 @@ export type SourceRequest =
       readonly suite?: string | undefined;
     }
   | { readonly type: "file"; readonly url: string; readonly sha256?: string | undefined }
-  | { readonly type: "git"; readonly url: string; readonly ref: string };
+  /** `from` is where `url` leads to when that is a path of the project; it is not part of the request's name. */
+  | { readonly type: "git"; readonly url: string; readonly ref: string; readonly from?: string };
 
 /** "debian amd64 bookworm kernel linux-image-cloud-amd64". */
 export function requestName(request: SourceRequest): string {
@@ -108,10 +109,10 @@ export class Resolver {
     return { type: "file", size: digest.size, sha256: digest.hash };
   }
 
-  async #pinCommit({ url, ref }: { url: string; ref: string }): Promise<LockEntry> {
-    refuseOptions(url, ref);
+  async #pinCommit({ url, ref, from = url }: { url: string; ref: string; from?: string }): Promise<LockEntry> {
+    refuseOptions(from, ref);
     if (/^[0-9a-f]{40}([0-9a-f]{24})?$/.test(ref)) return { type: "git", commit: ref };
-    const { stdout } = await run(["git", "ls-remote", "--exit-code", url, ref, `refs/tags/${ref}^{}`], {
+    const { stdout } = await run(["git", "ls-remote", "--exit-code", from, ref, `refs/tags/${ref}^{}`], {
       signal: this.#options.signal,
       env: { ...defaultEnvironment(), GIT_TERMINAL_PROMPT: "0" },
       accept: [0, 2],
