@@ -80,6 +80,8 @@ export const HOST_TOOLS = {
   tar: program("tar", "tar", "read and write archives with GNU tar", "test"),
   busybox: program("busybox", "busybox-static", "fill the root of sandboxed programs", "test"),
   gpg: program("gpg", "gnupg", "sign a package archive of our own", "test"),
+  skopeo: program("skopeo", "skopeo", "read our container images as engines do", "test"),
+  umoci: program("umoci", "umoci", "write container images, and unpack ours", "test"),
   "dpkg-deb": program("dpkg-deb", "dpkg", "read and write Debian packages", "test"),
 } as const satisfies Record<string, HostTool>;
 

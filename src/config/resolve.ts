@@ -15,7 +15,7 @@ type Referring<T, R> = T extends unknown ? Omit<T, keyof R> & R : never;
 export type ResolvedImage =
   | Referring<Bootable, { readonly kernel: string; readonly initramfs: string | undefined }>
   | Referring<Extract<ImageConfig, { kind: "cpio" }>, { readonly initramfs: string }>
-  | Extract<ImageConfig, { kind: "esp" | "disk" | "iso" | "tar" | "squashfs" }>;
+  | Extract<ImageConfig, { kind: "esp" | "disk" | "iso" | "tar" | "squashfs" | "oci" }>;
 
 export type ResolvedMachine = Referring<MachineConfig, { readonly image: string }>;
 
@@ -62,7 +62,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
       issues.push(...unfitPayload(config, { name, image }));
       return image;
     }
-    if (image.kind === "tar" || image.kind === "squashfs") return image;
+    if (image.kind === "tar" || image.kind === "squashfs" || image.kind === "oci") return image;
     const initramfsPath = [...path, "initramfs"];
     if (image.kind === "cpio") {
       const chosen = image.initramfs ?? only({ what: "initramfs", names: initramfsNames, path: initramfsPath });

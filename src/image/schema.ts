@@ -1,6 +1,6 @@
 /** `image`, `images`: what is written, by kind. */
 import { z } from "zod";
-import { hostPath, nameText, sizeText } from "../base/schema.ts";
+import { hostPath, imagePath, nameText, sizeText } from "../base/schema.ts";
 import { parseSize } from "../base/size.ts";
 
 const kernel = nameText().optional().describe("Kernel by name. Default: the only one.");
@@ -123,6 +123,32 @@ const squashfs = z.strictObject({
   compress: z.enum(["zstd", "gzip", "xz", "lz4"]).default("zstd").describe("Compression; the kernel needs the same."),
 });
 
+const words = z.array(z.string().regex(/^[^\0]*$/, "a word cannot hold a NUL character")).min(1);
+
+const oci = z.strictObject({
+  kind: z.literal("oci"),
+  tree: nameText().describe("Tree that becomes the image's one layer."),
+  tag: z
+    .string()
+    .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, "expected a tag: letters, digits, _, . and -, at most 128")
+    .default("latest")
+    .describe("The image's name in the layout."),
+  config: z
+    .strictObject({
+      entrypoint: words.optional().describe("Program and arguments that a container starts; `cmd` follows them."),
+      cmd: words.optional().describe("Arguments that whoever starts the container may replace."),
+      env: z
+        .record(z.string().regex(/^[^=\0]+$/, "expected a variable's name"), z.string())
+        .default({})
+        .describe("Environment variables by name."),
+      user: z.string().min(1).optional().describe('User, or "user:group"; names or numbers. Default: root.'),
+      workdir: imagePath().optional().describe("Working directory."),
+      labels: z.record(z.string().min(1), z.string()).default({}).describe("Labels by name."),
+    })
+    .prefault({})
+    .describe("What a container of the image starts."),
+});
+
 const iso = z.strictObject({
   kind: z.literal("iso"),
   boot: nameText().describe("Image that firmware starts: of kind uki or efi."),
@@ -148,6 +174,7 @@ export const imageSchema = z.discriminatedUnion("kind", [
   disk.describe("A whole disk: GUID partition table and EFI system partition. Also a USB stick."),
   tar.describe("A tree as a tar archive."),
   squashfs.describe("A tree as a read-only, compressed file system."),
+  oci.describe("A tree as a container image: an OCI image layout, as a directory."),
   iso.describe("An ISO image that boots by UEFI, from a CD and from a stick."),
   kernelImage.describe("A directory for direct boot: kernel, initrd, cmdline."),
   cpio.describe("The initramfs file itself."),

@@ -6,6 +6,7 @@ import { diskStage } from "../image/disk-stage.ts";
 import { type EfiArchitecture, efiBootPath } from "../image/esp.ts";
 import { espImageStage, espTreeStage } from "../image/esp-stage.ts";
 import { isoCommand } from "../image/iso-command.ts";
+import { ociStage } from "../image/oci-stage.ts";
 import { tarStage } from "../image/tar-stage.ts";
 import { commandStage } from "../stage/command.ts";
 import { type BlobInput, blobOf, defineStage, type OutputRef, treeOf } from "../stage/stage.ts";
@@ -60,6 +61,8 @@ export function planImage(ctx: PlanContext, name: string): PlannedImage {
       case "tar":
       case "squashfs":
         return planArchive(ctx, { name, image });
+      case "oci":
+        return planOci(ctx, { name, image });
       case "kernel":
         return planDirect(ctx, { name, image });
       default: {
@@ -257,6 +260,14 @@ function planArchive(
     weight: { cpu: 2 },
   });
   return { name, kind: "squashfs", output: blobOf(squashfs, "image"), fileName: `${name}.squashfs` };
+}
+
+function planOci(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"oci"> }): PlannedImage {
+  const { tag, config } = image;
+  const { epoch } = ctx.config;
+  const tree = planTree(ctx, image.tree);
+  const layout = ociStage({ name: `oci:${name}`, tree, architecture: ctx.debianArch, tag, epoch, config });
+  return { name, kind: "oci", output: treeOf(layout, "tree"), fileName: name };
 }
 
 /** A directory with what a loader without firmware needs. */

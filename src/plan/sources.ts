@@ -1,9 +1,12 @@
 /** Requests and pins → stages that bring the bytes. What the lock does not know yet becomes a stage that cannot run, so that the graph can still be shown. */
+import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import { fetchFile, fetchPackage } from "../source/fetch.ts";
 import { fetchCommit, repositoryAddress } from "../source/git.ts";
-import { type ImportedArchive, importArchive } from "../source/import-archive.ts";
+import { type ImportedArchive, importArchive, importLayer } from "../source/import-archive.ts";
 import type { LockedPackage } from "../source/lock.ts";
+import { copyOciLayer, ociLayers } from "../source/oci-image.ts";
+import { findOciImage, openOciLayout } from "../source/oci-layout.ts";
 import { requestName, type SourceRequest } from "../source/request.ts";
 import { toolroot } from "../source/toolroot.ts";
 import { blobOf, defineStage, type Inputs, type Outputs, type Stage, type TreeInput, treeOf } from "../stage/stage.ts";
@@ -53,6 +56,42 @@ export function archiveTree(
     if (pin === undefined) return treeOf(unpinned<{ tree: TreeArtifact }>(ctx, request, ["tree"]), "tree");
     const fetch = fetchFile({ url: archive, sha256: pin.sha256, size: pin.size }, ctx.fetch);
     return treeOf(unpack(fetch.name.replace("fetch:", "unpack:"), { fetch, what }), "tree");
+  });
+}
+
+/**
+ * A local container image. Its documents are read now, since they say which layers there are; a layer is one pair of
+ * stages, however many images have it.
+ */
+export function ociTree(
+  ctx: PlanContext,
+  { layout: label, tag }: { layout: string; tag?: string | undefined },
+): TreeInput {
+  const name = tag === undefined ? `oci:${label}` : `oci:${label}:${tag}`;
+  return ctx.once(name, () => {
+    const layout = openOciLayout(label, path.resolve(ctx.config.dir, label));
+    ctx.local(layout.watch);
+    const { manifest, diffIds } = findOciImage(layout, {
+      tag,
+      platform: { os: "linux", architecture: ctx.debianArch },
+    });
+    const layers = manifest.layers.map((layer, i) => {
+      const unpacked = ctx.once(`layer:${layer.hash}`, () => {
+        const copied = copyOciLayer(layout, layer);
+        return importLayer({
+          name: `unpack:${copied.name}`,
+          layer: blobOf(copied, "file"),
+          what: `${label}: ${copied.name}`,
+        });
+      });
+      return {
+        tree: treeOf(unpacked, "tree"),
+        pack: blobOf(unpacked, "pack"),
+        links: blobOf(unpacked, "links"),
+        diffId: diffIds[i]!,
+      };
+    });
+    return treeOf(ociLayers(name, layers), "tree");
   });
 }
 

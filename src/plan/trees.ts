@@ -4,7 +4,7 @@ import type { ResolvedConfig } from "../config/resolved.ts";
 import { type BlobInput, type TreeInput, treeOf } from "../stage/stage.ts";
 import { composeTree, type DeclaredFile, type Placement } from "../tree/compose.ts";
 import type { PlanContext } from "./context.ts";
-import { archiveTree, gitTree, localTree, namedSourceTree, packageTrees } from "./sources.ts";
+import { archiveTree, gitTree, localTree, namedSourceTree, ociTree, packageTrees } from "./sources.ts";
 
 type TreeSection = ResolvedConfig["trees"][string];
 type Origin = TreeSection["from"][number];
@@ -81,6 +81,8 @@ function originTrees(ctx: PlanContext, origin: Exclude<Origin, { type: "files" }
       return [localTree(ctx, origin.dir)];
     case "archive":
       return [archiveTree(ctx, origin)];
+    case "oci":
+      return [ociTree(ctx, origin)];
     case "git":
       return [gitTree(ctx, origin)];
     case "source":
@@ -107,6 +109,8 @@ function describe(origin: Exclude<Origin, { type: "files" }>): string {
       return `directory ${origin.dir}`;
     case "archive":
       return `archive ${origin.archive}`;
+    case "oci":
+      return `container image ${origin.layout}`;
     case "git":
       return `git ${origin.url}`;
     case "source":

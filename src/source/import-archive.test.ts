@@ -5,18 +5,19 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { needProgram } from "../../test/support/need-program.ts";
+import { dir, file as layerFile, layerTar, linkTar } from "../../test/support/oci-layout.ts";
 import { tempDir, tempStore } from "../../test/support/temp-store.ts";
 import { concatBytes } from "../base/bytes.ts";
 import { digestOf } from "../base/digest.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { silent } from "../base/events.ts";
-import type { FileTree, TreeEntry } from "../formats/filetree.ts";
+import type { FileEntry, FileTree, TreeEntry } from "../formats/filetree.ts";
 import { encodeNewc } from "../formats/newc.ts";
 import { encodeTar } from "../formats/tar-writer.ts";
 import { runStages } from "../stage/scheduler.ts";
 import { blobArtifact } from "../store/artifact.ts";
 import type { Store } from "../store/store.ts";
-import { importArchive } from "./import-archive.ts";
+import { importArchive, importLayer } from "./import-archive.ts";
 
 const signal = new AbortController().signal;
 const own = { uid: 0, gid: 0, mtime: 7 };
@@ -193,5 +194,65 @@ describe("hostile archives are refused with a code", () => {
         }),
         { numRuns: 40 },
       );
+  });
+});
+
+describe("a layer of a container image", () => {
+  async function unpackLayer(bytes: Uint8Array, store: Store = tempStore()) {
+    const stage = importLayer({ name: "layer", layer: blobArtifact(store.blobs.put(bytes)), what: "layer" });
+    const report = await runStages([stage], { store, emit: silent, signal, project: "p" });
+    const links = store.blobs.readAll(report.output(stage, "links")).toString();
+    const pack = report.output(stage, "pack");
+    return { store, pack, links: JSON.parse(links), tree: store.getTree(report.output(stage, "tree") as never) };
+  }
+  const whole = layerTar(dir("d"), layerFile("d/a", "first"), layerFile("z", "second"));
+  const names = (tree: FileTree) => tree.map(({ path }) => path);
+
+  it("keeps its uncompressed tar whole, whose digest is the diff_id", async () => {
+    const { tree, pack, links } = await unpackLayer(gzipSync(whole));
+    expect(pack.hash).toBe(digestOf(whole).hash);
+    expect([names(tree), links]).toEqual([["d", "d/a", "z"], []]);
+  });
+
+  it("may link to layers below, also by way of such a link", async () => {
+    const end = Buffer.alloc(1024);
+    const bytes = concatBytes([linkTar("b", "a").subarray(0, 512), linkTar("c", "b").subarray(0, 512), end]);
+    const { tree, links } = await unpackLayer(bytes);
+    expect([tree, links]).toEqual([
+      [],
+      [
+        ["b", "a"],
+        ["c", "a"],
+      ],
+    ]);
+    const replaced = concatBytes([linkTar("b", "a").subarray(0, 512), layerTar(layerFile("b", "1"))]);
+    expect(await unpackLayer(replaced)).toMatchObject({ links: [], tree: [{ path: "b", type: "file" }] });
+  });
+
+  it("may stop behind its last byte, as umoci writes it, and may be empty", async () => {
+    const bare = whole.subarray(0, -1024 - 512 + "second".length);
+    const { tree, store } = await unpackLayer(bare);
+    expect(store.readContent((tree[2] as FileEntry).content).toString()).toBe("second");
+    expect((await unpackLayer(Buffer.alloc(0))).tree).toEqual([]);
+  });
+
+  it("that stops within a file is cut off", async () => {
+    for (const end of [1, 3, 513]) {
+      const cut = whole.subarray(0, -1024 - 512 + "second".length - end);
+      await expect(unpackLayer(cut)).rejects.toMatchObject({ code: "FORMAT_INVALID" });
+    }
+  });
+
+  it("whatever the damage, is an error with a code or a tree", async () => {
+    const store = tempStore();
+    await fc.assert(
+      fc.asyncProperty(fc.nat(whole.length - 1), fc.nat(whole.length), fc.nat(255), async (at, length, value) => {
+        const bytes = Buffer.from(whole);
+        bytes[at] = value;
+        const given = unpackLayer(bytes.subarray(0, length), store);
+        await given.catch((error: unknown) => expect(error).toBeInstanceOf(BootwrightError));
+      }),
+      { numRuns: 60 },
+    );
   });
 });

@@ -10,6 +10,7 @@ import { readAr } from "../formats/ar.ts";
 import { decompress } from "../formats/decompress.ts";
 import type { FileEntry, PackRef, TreeEntry } from "../formats/filetree.ts";
 import { readNewc } from "../formats/newc-reader.ts";
+import { TAR_BLOCK } from "../formats/tar-header.ts";
 import { readTar, type TarMember } from "../formats/tar-reader.ts";
 import { type BlobInput, defineStage, type Stage } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
@@ -19,6 +20,9 @@ export type ImportedArchive = {
   readonly tree: TreeArtifact;
   readonly pack: BlobArtifact;
 };
+
+/** `links`: hard links to files of layers below, as JSON: [[path, target], …]. */
+export type ImportedLayer = ImportedArchive & { readonly links: BlobArtifact };
 
 /** `what` stands in errors: a package's or file's name. Throws FORMAT_INVALID, PATH_UNSAFE, LIMIT_EXCEEDED. */
 export function importArchive({
@@ -50,6 +54,42 @@ export function importArchive({
   });
 }
 
+/**
+ * As `importArchive`, for a layer of a container image: always tar, its paths may start with a slash, and its hard links
+ * may point to files of layers below. Whiteouts are entries like others here.
+ */
+export function importLayer({
+  name,
+  layer,
+  what,
+}: {
+  name: string;
+  layer: BlobInput;
+  what: string;
+}): Stage<{ layer: BlobInput }, ImportedLayer> {
+  return defineStage<{ layer: BlobInput }, ImportedLayer>({
+    name,
+    kind: "import-layer",
+    version: 1,
+    inputs: { layer },
+    params: {},
+    outputs: ["tree", "pack", "links"],
+    run: async ({ inputs, store, progress, signal }) => {
+      const bytes = watched(store.blobs.read(inputs.layer), (done) => {
+        signal.throwIfAborted();
+        progress(done, { total: inputs.layer.size, what: "unpacking" });
+      });
+      const members = new TarImport({ store, what, layer: true });
+      const pack = blobArtifact(await store.blobs.putStream(members.tee(decompress(bytes, { what }))));
+      for (const { path, ...entry } of members.entries())
+        if (entry.type === "file" && entry.content.pack && entry.content.pack.offset + entry.content.size > pack.size)
+          throw new BootwrightError("FORMAT_INVALID", `${what}: the archive is cut off within /${path}`);
+      const links = blobArtifact(store.blobs.put(JSON.stringify(members.linksBelow())));
+      return { tree: store.putTree(placed(members.entries(), pack)), pack, links };
+    },
+  });
+}
+
 /** The stream is kept as the pack while its members are read off it. */
 async function importStream(
   chunks: AsyncIterable<Uint8Array>,
@@ -67,9 +107,11 @@ async function importStream(
     pack = blobArtifact(await store.blobs.putStream(members.tee(rest)));
     drafts.push(...members.entries());
   }
-  const entries = drafts.map((entry) => inPack(entry, pack)).sort((a, b) => comparePaths(a.path, b.path));
-  return { tree: store.putTree(entries), pack };
+  return { tree: store.putTree(placed(drafts, pack)), pack };
 }
+
+const placed = (drafts: readonly TreeEntry[], pack: BlobArtifact): TreeEntry[] =>
+  drafts.map((entry) => inPack(entry, pack)).sort((a, b) => comparePaths(a.path, b.path));
 
 /** A pack's own digest is known only at its end; until then references carry the offset alone. */
 const at = (offset: number): PackRef => ({ hash: "", size: 0, offset });
@@ -82,12 +124,15 @@ function inPack(entry: TreeEntry, { hash, size }: BlobArtifact): TreeEntry {
 class TarImport {
   readonly #store: Store;
   readonly #what: string;
+  readonly #layer: boolean;
   readonly #entries = new Map<string, TreeEntry>();
+  readonly #below = new Map<string, string>();
   #links = 0;
 
-  constructor({ store, what }: { store: Store; what: string }) {
+  constructor({ store, what, layer = false }: { store: Store; what: string; layer?: boolean }) {
     this.#store = store;
     this.#what = what;
+    this.#layer = layer;
   }
 
   /** Hands every chunk to the pack's writer, and reads members from the same chunks. */
@@ -97,10 +142,15 @@ class TarImport {
       queue.cancel();
       return error;
     });
+    let size = 0;
     for await (const chunk of chunks) {
       yield chunk;
+      size += chunk.length;
       if (!(await queue.push(chunk))) break;
     }
+    // Some layers stop right behind their last byte, without padding and end mark (umoci 0.4.7 writes such), and engines
+    // take them. Whether a layer is whole is said by its digest.
+    if (this.#layer) await queue.push(Buffer.alloc(3 * TAR_BLOCK - (size % TAR_BLOCK)));
     queue.end();
     const error = await reading;
     if (error !== undefined) throw error;
@@ -110,20 +160,29 @@ class TarImport {
     return [...this.#entries.values()];
   }
 
+  /** Of a layer: hard links whose target it does not hold itself. */
+  linksBelow(): [path: string, target: string][] {
+    return [...this.#below];
+  }
+
   async #read(queue: ChunkQueue): Promise<undefined> {
-    for await (const member of readTar(queue, { origin: this.#what, duplicates: true })) {
+    for await (const member of readTar(queue, { origin: this.#what, duplicates: true, absolute: this.#layer })) {
       const there = this.#entries.get(member.path);
       if (there?.type === "directory" && member.type !== "directory")
         throw new BootwrightError(
           "TREE_CONFLICT",
           `${this.#what}: /${member.path} is a directory and a ${member.type}`,
         );
-      this.#entries.set(member.path, await this.#entry(member));
+      const entry = await this.#entry(member);
+      if (entry === undefined) continue;
+      this.#below.delete(member.path);
+      this.#entries.set(member.path, entry);
     }
     return undefined;
   }
 
-  async #entry(member: TarMember): Promise<TreeEntry> {
+  /** Undefined for a link to a layer below. */
+  async #entry(member: TarMember): Promise<TreeEntry | undefined> {
     const { path, mode, uid, gid, mtime, xattrs } = member;
     const common = { path, mode: mode & 0o7777, uid, gid, mtime, ...(xattrs.length > 0 && { xattrs }) };
     switch (member.type) {
@@ -150,8 +209,13 @@ class TarImport {
     return size === 0 ? { hash, size } : { hash, size, pack: at(member.offset) };
   }
 
-  #hardLink(member: TarMember): TreeEntry {
+  #hardLink(member: TarMember): TreeEntry | undefined {
     const target = this.#entries.get(member.target);
+    if (target === undefined && this.#layer) {
+      this.#entries.delete(member.path);
+      this.#below.set(member.path, this.#below.get(member.target) ?? member.target);
+      return undefined;
+    }
     if (target === undefined)
       throw new BootwrightError(
         "PATH_UNSAFE",

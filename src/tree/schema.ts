@@ -72,6 +72,13 @@ const originSchema = z.union([
     .transform((origin) => ({ type: "archive" as const, ...origin })),
   z
     .strictObject({
+      oci: hostPath().describe("Container image: an OCI image layout, as a directory or as a tar of one."),
+      tag: z.string().min(1).optional().describe("The image's name in the layout. Default: the only image."),
+      to,
+    })
+    .transform(({ oci: layout, ...rest }) => ({ type: "oci" as const, layout, ...rest })),
+  z
+    .strictObject({
       git: z.string().min(1).describe("Repository address or path."),
       ref: z.string().min(1).describe("Branch, tag or commit."),
       subdir: z.string().min(1).optional().describe("Only this directory of the repository."),
