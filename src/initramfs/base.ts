@@ -35,7 +35,7 @@ export function initramfsBase(options: BaseTreeOptions): Stage<BaseInputs, { tre
   return defineStage<BaseInputs, { tree: TreeArtifact }>({
     name: options.name,
     kind: "initramfs-base",
-    version: 1,
+    version: 2,
     inputs: { busybox: options.busybox, loadList: options.loadList },
     params: JSON.parse(
       canonicalJson({

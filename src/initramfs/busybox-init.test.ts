@@ -1,7 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { describe, expect, it } from "vitest";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { needProgram } from "../../test/support/need-program.ts";
 import { type BusyboxInitOptions, busyboxInitFiles } from "./busybox-init.ts";
+import { rootInitFiles } from "./root-init.ts";
 
 const plain: BusyboxInitOptions = { run: [], services: {}, console: "none", agent: false, modules: [] };
 const files = (options: Partial<BusyboxInitOptions> = {}) => busyboxInitFiles({ ...plain, ...options });
@@ -64,8 +68,8 @@ ip link set lo up 2>/dev/null
       "/etc/init.d/rcS"
     ]!.content.split("\n");
     expect(lines.filter((line) => line.startsWith("insmod"))).toEqual([
-      'insmod /lib/modules/6.1/b.ko || echo "bootwright: cannot load /lib/modules/6.1/b.ko" >&2',
-      'insmod /lib/modules/6.1/a.ko || echo "bootwright: cannot load /lib/modules/6.1/a.ko" >&2',
+      "insmod /lib/modules/6.1/b.ko || echo 'bootwright: cannot load /lib/modules/6.1/b.ko' >&2",
+      "insmod /lib/modules/6.1/a.ko || echo 'bootwright: cannot load /lib/modules/6.1/a.ko' >&2",
     ]);
   });
 
@@ -78,6 +82,55 @@ ip link set lo up 2>/dev/null
     expect([status, stderr]).toEqual([0, ""]);
   });
 });
+
+const ODD = [
+  "/odd/two words",
+  "/odd/it's",
+  '/odd/"$HOME"',
+  "/odd/a;b",
+  "/odd/$(touch x)",
+  "/odd/#1",
+  "/odd/`x`",
+  "/odd/a\nb",
+];
+
+describe("a program or module with an odd name", () => {
+  it.each(ODD)("%j is started by a script of its own", (program) => {
+    const made = files({ run: ["/bin/first", program] });
+    expect(made["/etc/inittab"]!.content).toContain("\n::wait:/bin/first\n::wait:/etc/run.d/2\n::");
+    expect(made).not.toHaveProperty(["/etc/run.d/1"]);
+    expect(made["/etc/run.d/2"]!.mode).toBe(0o755);
+    expect(started(made["/etc/run.d/2"]!.content, program)).toBe("started\n");
+  });
+
+  it.each(ODD)("%j is started by the init of a root file system, too", (program) => {
+    const script = rootInitFiles({ modules: [], run: [program], console: "none" })["/init"]!.content;
+    const lines = script.slice(script.indexOf("tmpfs /run\n") + "tmpfs /run\n".length, script.indexOf("\nroot= type="));
+    expect(started(lines, program)).toBe("started\n");
+  });
+
+  it.each(ODD)("%j that does not load is named as it is", (module) => {
+    const insmods = (content: string) => content.slice(content.indexOf("insmod"));
+    const plainInit = insmods(files({ modules: [module] })["/etc/init.d/rcS"]!.content);
+    expect(sh(`insmod() { return 1; }\n${plainInit}`).stderr).toBe(`bootwright: cannot load ${module}\n`);
+    const init = rootInitFiles({ modules: [module], run: [], console: "none" })["/init"]!.content;
+    const line = init.slice(init.indexOf("insmod"), init.indexOf("\nroot= type="));
+    expect(sh(`insmod() { return 1; }\nsay() { echo "$1"; }\n${line}`).stdout).toBe(`cannot load ${module}\n`);
+  });
+});
+
+const sh = (input: string) =>
+  spawnSync(needProgram("busybox", "busybox-static"), ["sh"], { input, cwd: "/", encoding: "utf8" });
+
+/** What a script writes when the program that it names, below a directory of the test, says "started". */
+function started(script: string, program: string): string {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), "bw-init-"));
+  onTestFinished(() => fs.rmSync(dir, { recursive: true }));
+  fs.mkdirSync(path.join(dir, "odd"));
+  fs.writeFileSync(path.join(dir, program), "#!/bin/sh\necho started\n", { mode: 0o755 });
+  const { stdout, stderr } = sh(script.replaceAll("/odd/", `${dir}/odd/`));
+  return stdout + stderr;
+}
 
 it("a service's script passes every argument on as it is", () => {
   const args = ["plain", "two words", "it's", '"$HOME"', "", "a;b", "*"];

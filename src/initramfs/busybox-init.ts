@@ -26,17 +26,23 @@ export function busyboxInitFiles(options: BusyboxInitOptions): Record<string, In
     "/etc/inittab": { content: inittab(options), mode: 0o644 },
     "/etc/init.d/rcS": { content: startScript(options), mode: 0o755 },
   };
-  for (const [name, { exec }] of Object.entries(options.services)) {
-    // init splits its lines at blanks; a script of its own keeps arguments whole.
-    files[`/etc/service.d/${name}`] = { content: `#!/bin/sh\nexec ${exec.map(quote).join(" ")}\n`, mode: 0o755 };
-  }
+  for (const [name, { exec }] of Object.entries(options.services)) files[`/etc/service.d/${name}`] = starter(exec);
+  for (const [i, program] of options.run.entries()) if (!isPlain(program)) files[starterOf(i)] = starter([program]);
   return files;
 }
+
+/** init splits its lines at blanks, and takes what it reads for a shell's; a script of its own keeps words whole. */
+const starter = (exec: readonly string[]): InitFile => ({
+  content: `#!/bin/sh\nexec ${exec.map(quote).join(" ")}\n`,
+  mode: 0o755,
+});
+
+const starterOf = (i: number): string => `/etc/run.d/${i + 1}`;
 
 /** BusyBox init's inittab: ID:RUNLEVELS:ACTION:PROCESS. Order of actions: sysinit, wait, once, then the rest. */
 function inittab({ run, services, console, agent }: BusyboxInitOptions): string {
   const lines = ["::sysinit:/etc/init.d/rcS"];
-  for (const program of run) lines.push(`::wait:${program}`);
+  for (const [i, program] of run.entries()) lines.push(`::wait:${isPlain(program) ? program : starterOf(i)}`);
   for (const [name, { restart }] of Object.entries(services))
     lines.push(`::${restart === "always" ? "respawn" : "once"}:/etc/service.d/${name}`);
   if (agent) lines.push("::once:/usr/lib/bootwright/agent");
@@ -61,9 +67,11 @@ function startScript({ modules }: BusyboxInitOptions): string {
     "[ -s /etc/hostname ] && hostname -F /etc/hostname",
     "ip link set lo up 2>/dev/null",
   ];
-  for (const module of modules) lines.push(`insmod ${quote(module)} || echo "bootwright: cannot load ${module}" >&2`);
+  for (const module of modules)
+    lines.push(`insmod ${quote(module)} || echo ${quote(`bootwright: cannot load ${module}`)} >&2`);
   return `${lines.join("\n")}\n`;
 }
 
-export const quote = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+const isPlain = (word: string): boolean => /^[\w@%+=:,./-]+$/.test(word);
+
+export const quote = (word: string): string => (isPlain(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);

@@ -10,10 +10,10 @@ export function rootInitFiles({
   run,
   console,
 }: Pick<BusyboxInitOptions, "modules" | "run" | "console">): Record<string, InitFile> {
-  const loads = modules.map((module) => `insmod ${quote(module)} || say "cannot load ${module}"`);
+  const loads = modules.map((module) => `insmod ${quote(module)} || say ${quote(`cannot load ${module}`)}`);
   return {
     "/init": {
-      content: [...PROLOGUE, ...loads, ...run, SEARCH, console === "none" ? "" : SHELL, HANDOVER]
+      content: [...PROLOGUE, ...loads, ...run.map(quote), SEARCH, console === "none" ? "" : SHELL, HANDOVER]
         .filter(Boolean)
         .join("\n"),
       mode: 0o755,
