@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import path from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { listing, tempDir, tempStore } from "../../test/support/temp-store.ts";
 import { digestOf } from "../base/digest.ts";
 import { type Artifact, blobArtifact } from "./artifact.ts";
@@ -135,5 +135,19 @@ describe("collect", () => {
     store.db.run("DELETE FROM refs");
     collect(store, { keep: 0, now: soon() });
     expect(fs.existsSync(root)).toBe(false);
+  });
+
+  it("unpacked roots stay when a build begins while the collection goes on", () => {
+    const store = storeOf();
+    const root = materializedRoot(store, store.putTree([{ type: "directory", path: "", mode: 0o755, uid: 0, gid: 0 }]));
+    const late = tempStore(store.dir);
+    const running = store.running.bind(store);
+    const asked = vi.spyOn(store, "running").mockImplementation(() => {
+      const builds = running();
+      if (asked.mock.calls.length === 1) late.begin();
+      return builds;
+    });
+    collect(store, { keep: 0, now: soon() });
+    expect(fs.existsSync(root)).toBe(true);
   });
 });

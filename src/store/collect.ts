@@ -27,7 +27,7 @@ const TICK_MS = 20;
 export function collect(store: Store, options: { keep: number; dryRun?: boolean; now: number }): CollectReport {
   const sizes = new Map<string, { size: number; mtimeMs: number }>();
   for (const { hash, size, mtimeMs } of store.blobs.list()) sizes.set(hash, { size, mtimeMs });
-  const running = store.running().filter((build) => build.id !== store.buildId);
+  const running = others(store);
   // What a running build writes now has no result yet: leave all that is younger than the oldest of them.
   const youngerThan = Math.min(options.now, ...running.map((build) => build.started)) - TICK_MS;
 
@@ -74,7 +74,7 @@ export function collect(store: Store, options: { keep: number; dryRun?: boolean;
   if (!options.dryRun) {
     for (const { file } of listTmp(store.dir).filter((entry) => !entry.alive))
       fs.rmSync(file, { recursive: true, force: true });
-    dropRoots(store, live, running.length);
+    dropRoots(store, live);
   }
   const total = [...sizes.values()].reduce((n, { size }) => n + size, 0);
   return {
@@ -126,12 +126,22 @@ function dropDead(store: Store): void {
   }
 }
 
-/** Unpacked toolroots are made again in a second; they go when their tree goes, and never under a running build. */
-function dropRoots(store: Store, live: ReadonlySet<string>, running: number): void {
+/**
+ * Unpacked toolroots are made again in a second; they go when their tree goes, and never under a running build: one may have
+ * begun since the collection did, and may find a root there at any moment, so that each removal asks anew.
+ */
+function dropRoots(store: Store, live: ReadonlySet<string>): void {
   const dir = path.join(store.dir, "roots");
-  if (running > 0 || !fs.existsSync(dir)) return;
-  for (const name of fs.readdirSync(dir)) if (!live.has(name)) removeTree(path.join(dir, name));
+  if (!fs.existsSync(dir)) return;
+  for (const name of fs.readdirSync(dir)) {
+    if (live.has(name)) continue;
+    if (others(store).length > 0) return;
+    removeTree(path.join(dir, name));
+  }
 }
+
+/** Running builds, but for our own. */
+const others = (store: Store) => store.running().filter((build) => build.id !== store.buildId);
 
 function sum(hashes: Iterable<string>, sizes: ReadonlyMap<string, { size: number }>): number {
   let total = 0;
