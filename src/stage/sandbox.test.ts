@@ -103,6 +103,33 @@ describe.each([
     expect(error).toHaveProperty("detail", expect.stringContaining("no-such-program"));
   });
 
+  it.each(["bwrap: Creating new namespace failed", "unshare: unshare failed: Operation not permitted"])(
+    "that writes %j has failed itself",
+    async (line) => {
+      const { run } = sandbox();
+      await expect(run(["sh", "-c", `echo "${line}" >&2; exit 1`])).rejects.toMatchObject({
+        code: "PROGRAM_FAILED",
+        detail: expect.stringContaining(line),
+      });
+    },
+  );
+
+  it("whose root lacks the mount points has not started: that is the sandbox's failure", async () => {
+    const [root, build] = [tempDir(), tempDir()];
+    await expect(
+      runInSandbox({ root, build, argv: ["true"], env: {}, signal: never, emit: silent }),
+    ).rejects.toMatchObject({ code: "SANDBOX_UNAVAILABLE", exit: 4 });
+  });
+
+  it("has no file of ours open, and finds nothing new in /build", async () => {
+    const { text, build } = sandbox();
+    expect(await text("ls", "-a", "/build")).toBe(".\n..\n");
+    expect(await text("sh", "-c", "echo >&3").catch((error: unknown) => error)).toMatchObject({
+      code: "PROGRAM_FAILED",
+    });
+    expect(fs.existsSync(`${build}.status`)).toBe(false);
+  });
+
   it("ends with all that it has started when it is cancelled", async () => {
     const { run, build } = sandbox();
     const stop = new AbortController();
@@ -117,13 +144,6 @@ describe.each([
     for (let i = 0; i < 100 && sleepers(seconds).length > 0; i++) await systemClock.sleep(10);
     expect(sleepers(seconds)).toEqual([]);
   }, 20_000);
-});
-
-it("a root without its mount points is the sandbox's failure", async () => {
-  const [root, build] = [tempDir(), tempDir()];
-  await expect(
-    runInSandbox({ root, build, argv: ["true"], env: {}, signal: never, emit: silent }),
-  ).rejects.toMatchObject({ code: "SANDBOX_UNAVAILABLE", exit: 4 });
 });
 
 const sleepers = (seconds: string): string[] =>

@@ -4,6 +4,7 @@
  */
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
+import { readIfExists, removeQuietly } from "../base/fs.ts";
 import { findProgram } from "../base/host-tools.ts";
 import { type RunResult, run } from "../base/process.ts";
 
@@ -32,25 +33,45 @@ const FIXED_ENVIRONMENT = {
 
 /** Throws PROGRAM_FAILED, or SANDBOX_UNAVAILABLE when this host can confine nothing. */
 export async function runInSandbox(options: SandboxOptions): Promise<RunResult> {
-  const command = sandboxCommand(options);
-  const result = await run(command, {
-    signal: options.signal,
-    emit: options.emit,
-    ...(options.onLine && { onLine: options.onLine }),
-    grace: 0, // Its files are thrown away, and unshare(1) does not pass TERM on.
-    accept: Array.from({ length: 256 }, (_, i) => i),
-  });
-  if (result.exit === 0) return result;
-  // The sandbox's own trouble speaks under its own name, that of starting the program included; all else is the program's.
-  if (/^(bwrap: (?!execvp)|unshare: (?!failed to execute))/m.test(result.stderr))
-    throw new BootwrightError("SANDBOX_UNAVAILABLE", "the sandbox did not start", {
-      detail: result.stderr.trimEnd(),
-      hint: "bootwright doctor",
+  // Beside /build, not in it: no program reaches it, and a store sweeps it up with the rest when we are killed.
+  const status = `${options.build}.status`;
+  try {
+    const result = await run(withStatus(status, sandboxCommand(options)), {
+      signal: options.signal,
+      emit: options.emit,
+      ...(options.onLine && { onLine: options.onLine }),
+      grace: 0, // Its files are thrown away, and unshare(1) does not pass TERM on.
+      accept: Array.from({ length: 256 }, (_, i) => i),
     });
-  throw new BootwrightError("PROGRAM_FAILED", `${options.argv[0]} ended with exit code ${result.exit} in the sandbox`, {
-    detail: [`command: ${options.argv.join(" ")}`, ...result.stderr.trimEnd().split("\n")].join("\n"),
-  });
+    if (result.exit === 0) return result;
+    if (!hasStarted(status) && !isMissingProgram(result.stderr))
+      throw new BootwrightError("SANDBOX_UNAVAILABLE", "the sandbox did not start", {
+        detail: result.stderr.trimEnd(),
+        hint: "bootwright doctor",
+      });
+    throw new BootwrightError(
+      "PROGRAM_FAILED",
+      `${options.argv[0]} ended with exit code ${result.exit} in the sandbox`,
+      { detail: [`command: ${options.argv.join(" ")}`, ...result.stderr.trimEnd().split("\n")].join("\n") },
+    );
+  } finally {
+    removeQuietly(status);
+  }
 }
+
+/** The sandbox says on file descriptor 3 how far it has come, where the program cannot: what it writes to stderr may look like anything. */
+const withStatus = (file: string, command: readonly string[]): string[] => [
+  ...["sh", "-c", 'exec 3>"$1" && shift && exec "$@"', "bootwright-sandbox", file],
+  ...command,
+];
+
+/** bwrap tells the exit code of a program that it could start, and of no other (bwrap(1), --json-status-fd); our own script writes the same word. */
+const hasStarted = (status: string): boolean => readIfExists(status)?.includes(STARTED) ?? false;
+
+/** Asked only when nothing has started: then all lines are bwrap's own. */
+const isMissingProgram = (stderr: string): boolean => /^bwrap: execvp /m.test(stderr);
+
+const STARTED = "exit-code";
 
 /** Which sandbox this host offers, in the order of preference. */
 export function sandboxKind(): "bwrap" | "unshare" {
@@ -72,6 +93,7 @@ function sandboxCommand(options: SandboxOptions): string[] {
 function bwrapCommand({ root, build, argv, env }: SandboxOptions): string[] {
   return [
     ...["bwrap", "--unshare-user", "--unshare-all", "--die-with-parent", "--new-session"],
+    ...["--json-status-fd", "3"],
     ...["--uid", "0", "--gid", "0", "--hostname", "bootwright"],
     ...["--ro-bind", root, "/"],
     ...["--proc", "/proc"],
@@ -105,7 +127,8 @@ ln -s /proc/self/fd "$root/dev/fd"
 mount --bind "$build" "$root/build"
 mount -o remount,bind,ro "$root"
 hostname bootwright 2>/dev/null || :
-exec "$@"`;
+echo ${STARTED} >&3
+exec "$@" 3>&-`;
 
 function unshareCommand({ root, build, argv, env }: SandboxOptions): string[] {
   const set = Object.entries({ ...FIXED_ENVIRONMENT, ...env }).map(([name, value]) => `${name}=${value}`);
