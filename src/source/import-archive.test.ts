@@ -12,12 +12,13 @@ import { digestOf } from "../base/digest.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { silent } from "../base/events.ts";
 import type { FileEntry, FileTree, TreeEntry } from "../formats/filetree.ts";
+import { decodeTree } from "../formats/filetree-codec.ts";
 import { encodeNewc } from "../formats/newc.ts";
 import { encodeTar } from "../formats/tar-writer.ts";
 import { runStages } from "../stage/scheduler.ts";
 import { blobArtifact } from "../store/artifact.ts";
 import type { Store } from "../store/store.ts";
-import { importArchive, importLayer } from "./import-archive.ts";
+import { importArchive, importLayer, type UnpackLimits } from "./import-archive.ts";
 
 const signal = new AbortController().signal;
 const own = { uid: 0, gid: 0, mtime: 7 };
@@ -40,8 +41,9 @@ const sample: FileTree = [
 const tar = (tree: FileTree = sample) => concatBytes([...encodeTar(tree, { read, mtime: 0 })]);
 const newc = (tree: FileTree = sample) => concatBytes([...encodeNewc(tree, { read, mtime: 0 })]);
 
-async function unpack(bytes: Uint8Array, store: Store = tempStore()) {
-  const stage = importArchive({ name: "unpack", archive: blobArtifact(store.blobs.put(bytes)), what: "sample.tar" });
+async function unpack(bytes: Uint8Array, store: Store = tempStore(), limits?: UnpackLimits) {
+  const archive = blobArtifact(store.blobs.put(bytes));
+  const stage = importArchive({ name: "unpack", archive, what: "sample.tar", ...(limits && { limits }) });
   const report = await runStages([stage], { store, emit: silent, signal, project: "p" });
   const pack = report.output(stage, "pack");
   return { store, pack, tree: store.getTree(report.output(stage, "tree") as never) };
@@ -114,6 +116,20 @@ describe("an archive becomes a tree", () => {
     const both = Buffer.concat([one!.subarray(0, 1024), tar([file("f", "new")])]);
     const { store, tree } = await unpack(both);
     expect(seen(store, tree)).toMatchObject([{ path: "f", content: "new" }]);
+  });
+
+  it("with hard links in any order, which reads back as the same tree", async () => {
+    const group = (link: number, ...names: string[]) => names.map((name) => file(name, `group ${link}`, { link }));
+    const [c, a] = group(1, "c", "a") as [TreeEntry, TreeEntry];
+    const [d, b] = group(2, "d", "b") as [TreeEntry, TreeEntry];
+    const { store, tree } = await unpack(Buffer.concat([tar([a, c]).subarray(0, 1536), tar([b, d])]));
+    const again = decodeTree(store.blobs.readAll(store.putTree(tree)));
+    expect(again.map((entry) => [entry.path, entry.type === "file" && entry.link])).toEqual([
+      ["a", 1],
+      ["b", 2],
+      ["c", 1],
+      ["d", 2],
+    ]);
   });
 
   it("large enough to come in many pieces", async () => {
@@ -254,5 +270,57 @@ describe("a layer of a container image", () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe("what unpacks to more than the limit is LIMIT_EXCEEDED", () => {
+  const big = [file("zeros", "\0".repeat(300_000))];
+  const plenty = { tar: 2 ** 40, cpio: 2 ** 31 };
+
+  it.each<[what: string, bytes: () => Uint8Array, unpacked: number, kind: keyof UnpackLimits]>([
+    ["a tar", () => tar(big), tar(big).length, "tar"],
+    ["a tar.gz", () => gzipSync(tar(big)), tar(big).length, "tar"],
+    ["a tar.zst", () => zstdCompressSync(tar(big)), tar(big).length, "tar"],
+    ["a cpio.gz", () => gzipSync(newc(big)), newc(big).length, "cpio"],
+  ])("%s", async (_, bytes, unpacked, kind) => {
+    const store = tempStore();
+    const { tree } = await unpack(bytes(), store, { ...plenty, [kind]: unpacked });
+    expect(tree.map((entry) => entry.path)).toEqual(["zeros"]);
+    await expect(unpack(bytes(), tempStore(), { ...plenty, [kind]: unpacked - 1 })).rejects.toMatchObject({
+      code: "LIMIT_EXCEEDED",
+      message: expect.stringMatching(/^sample\.tar: unpacks to more than \d+\.\d KiB$/),
+    });
+  });
+
+  it("a tar with a sparse file that is mostly a hole, which leaves nothing behind", async () => {
+    const dir = tempDir();
+    const handle = fs.openSync(path.join(dir, "sparse"), "w");
+    fs.writeSync(handle, "end", 1_000_000);
+    fs.closeSync(handle);
+    const bytes = execFileSync(needProgram("tar", "tar"), ["--sparse", "-C", dir, "-cf", "-", "sparse"]);
+    const store = tempStore();
+    const limits = { ...plenty, tar: 500_000 };
+    await expect(unpack(bytes, store, limits)).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
+    expect(fs.readdirSync(path.join(store.dir, "tmp"))).toEqual([]);
+  });
+
+  it("a sparse file in a tar that is cut off leaves nothing behind, either", async () => {
+    const dir = tempDir();
+    const handle = fs.openSync(path.join(dir, "sparse"), "w");
+    fs.writeSync(handle, "x".repeat(600_000), 1_000_000);
+    fs.closeSync(handle);
+    const bytes = gzipSync(execFileSync(needProgram("tar", "tar"), ["--sparse", "-C", dir, "-cf", "-", "sparse"]));
+    const store = tempStore();
+    await expect(unpack(bytes.subarray(0, -20), store)).rejects.toMatchObject({ code: "FORMAT_INVALID" });
+    expect(fs.readdirSync(path.join(store.dir, "tmp"))).toEqual([]);
+  });
+
+  it("a layer of a container image", async () => {
+    const store = tempStore();
+    const layer = blobArtifact(store.blobs.put(gzipSync(tar(big))));
+    const stage = importLayer({ name: "layer", layer, what: "layer", limits: { tar: 100_000 } });
+    await expect(runStages([stage], { store, emit: silent, signal, project: "p" })).rejects.toMatchObject({
+      code: "LIMIT_EXCEEDED",
+    });
   });
 });

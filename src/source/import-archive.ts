@@ -6,6 +6,7 @@
 import { comparePaths } from "../base/bytes.ts";
 import { DigestCounter } from "../base/digest.ts";
 import { BootwrightError } from "../base/errors.ts";
+import { formatSize } from "../base/size.ts";
 import { readAr } from "../formats/ar.ts";
 import { decompress } from "../formats/decompress.ts";
 import type { FileEntry, PackRef, TreeEntry } from "../formats/filetree.ts";
@@ -24,15 +25,26 @@ export type ImportedArchive = {
 /** `links`: hard links to files of layers below, as JSON: [[path, target], …]. */
 export type ImportedLayer = ImportedArchive & { readonly links: BlobArtifact };
 
+/** Bytes that an archive may unpack to: a few kilobytes can unpack to a full disk. */
+export interface UnpackLimits {
+  readonly tar: number;
+  /** It is read as a whole, and no larger file can be. */
+  readonly cpio: number;
+}
+
+const LIMITS: UnpackLimits = { tar: 16 * 2 ** 30, cpio: 2 ** 31 - 1 };
+
 /** `what` stands in errors: a package's or file's name. Throws FORMAT_INVALID, PATH_UNSAFE, LIMIT_EXCEEDED. */
 export function importArchive({
   name,
   archive,
   what,
+  limits = LIMITS,
 }: {
   name: string;
   archive: BlobInput;
   what: string;
+  limits?: UnpackLimits;
 }): Stage<{ archive: BlobInput }, ImportedArchive> {
   return defineStage<{ archive: BlobInput }, ImportedArchive>({
     name,
@@ -49,7 +61,7 @@ export function importArchive({
       const head =
         store.blobs.read(inputs.archive, 0, Math.min(8, inputs.archive.size)).next().value ?? Buffer.alloc(0);
       const chunks = head.toString("latin1") === "!<arch>\n" ? debContents(bytes, what) : decompress(bytes, { what });
-      return importStream(chunks, { store, what });
+      return importStream(chunks, { store, what, limits });
     },
   });
 }
@@ -62,10 +74,12 @@ export function importLayer({
   name,
   layer,
   what,
+  limits = LIMITS,
 }: {
   name: string;
   layer: BlobInput;
   what: string;
+  limits?: Pick<UnpackLimits, "tar">;
 }): Stage<{ layer: BlobInput }, ImportedLayer> {
   return defineStage<{ layer: BlobInput }, ImportedLayer>({
     name,
@@ -79,7 +93,7 @@ export function importLayer({
         signal.throwIfAborted();
         progress(done, { total: inputs.layer.size, what: "unpacking" });
       });
-      const members = new TarImport({ store, what, layer: true });
+      const members = new TarImport({ store, what, layer: true, limit: limits.tar });
       const pack = blobArtifact(await store.blobs.putStream(members.tee(decompress(bytes, { what }))));
       for (const { path, ...entry } of members.entries())
         if (entry.type === "file" && entry.content.pack && entry.content.pack.offset + entry.content.size > pack.size)
@@ -93,17 +107,17 @@ export function importLayer({
 /** The stream is kept as the pack while its members are read off it. */
 async function importStream(
   chunks: AsyncIterable<Uint8Array>,
-  { store, what }: { store: Store; what: string },
+  { store, what, limits }: { store: Store; what: string; limits: UnpackLimits },
 ): Promise<ImportedArchive> {
   const drafts: TreeEntry[] = [];
   const { first, rest } = await peek(chunks);
   const cpio = first.subarray(0, 5).toString("latin1") === "07070";
   let pack: BlobArtifact;
   if (cpio) {
-    pack = blobArtifact(await store.blobs.putStream(rest));
+    pack = blobArtifact(await store.blobs.putStream(new Allowance({ limit: limits.cpio, what }).count(rest)));
     drafts.push(...cpioEntries(store.blobs.readAll(pack)));
   } else {
-    const members = new TarImport({ store, what });
+    const members = new TarImport({ store, what, limit: limits.tar });
     pack = blobArtifact(await store.blobs.putStream(members.tee(rest)));
     drafts.push(...members.entries());
   }
@@ -125,11 +139,23 @@ class TarImport {
   readonly #store: Store;
   readonly #what: string;
   readonly #layer: boolean;
+  readonly #allowance: Allowance;
   readonly #entries = new Map<string, TreeEntry>();
   readonly #below = new Map<string, string>();
   #links = 0;
 
-  constructor({ store, what, layer = false }: { store: Store; what: string; layer?: boolean }) {
+  constructor({
+    store,
+    what,
+    limit,
+    layer = false,
+  }: {
+    store: Store;
+    what: string;
+    limit: number;
+    layer?: boolean;
+  }) {
+    this.#allowance = new Allowance({ limit, what });
     this.#store = store;
     this.#what = what;
     this.#layer = layer;
@@ -143,16 +169,21 @@ class TarImport {
       return error;
     });
     let size = 0;
-    for await (const chunk of chunks) {
-      yield chunk;
-      size += chunk.length;
-      if (!(await queue.push(chunk))) break;
+    let error: unknown;
+    try {
+      for await (const chunk of this.#allowance.count(chunks)) {
+        yield chunk;
+        size += chunk.length;
+        if (!(await queue.push(chunk))) break;
+      }
+      // Some layers stop right behind their last byte, without padding and end mark (umoci 0.4.7 writes such), and engines
+      // take them. Whether a layer is whole is said by its digest.
+      if (this.#layer) await queue.push(Buffer.alloc(3 * TAR_BLOCK - (size % TAR_BLOCK)));
+    } finally {
+      // The reader ends, too, and tidies up, whatever has ended this.
+      queue.end();
+      error = await reading;
     }
-    // Some layers stop right behind their last byte, without padding and end mark (umoci 0.4.7 writes such), and engines
-    // take them. Whether a layer is whole is said by its digest.
-    if (this.#layer) await queue.push(Buffer.alloc(3 * TAR_BLOCK - (size % TAR_BLOCK)));
-    queue.end();
-    const error = await reading;
     if (error !== undefined) throw error;
   }
 
@@ -202,7 +233,7 @@ class TarImport {
 
   async #content(member: TarMember): Promise<FileEntry["content"]> {
     // A sparse file's bytes lie in pieces: it becomes a blob of its own.
-    if (member.offset === undefined) return this.#store.blobs.putStream(member.content());
+    if (member.offset === undefined) return this.#store.blobs.putStream(this.#allowance.count(member.content()));
     const counter = new DigestCounter();
     for await (const chunk of member.content()) counter.update(chunk);
     const { hash, size } = counter.digest();
@@ -225,6 +256,28 @@ class TarImport {
     const link = target.link ?? ++this.#links;
     this.#entries.set(target.path, { ...target, link });
     return { ...target, path: member.path, link };
+  }
+}
+
+/** What is left of a limit. */
+class Allowance {
+  readonly #limit: number;
+  readonly #what: string;
+  #used = 0;
+
+  constructor({ limit, what }: { limit: number; what: string }) {
+    this.#limit = limit;
+    this.#what = what;
+  }
+
+  /** Passes chunks on. Throws LIMIT_EXCEEDED instead of the one that is too much. */
+  async *count(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      this.#used += chunk.length;
+      if (this.#used > this.#limit)
+        throw new BootwrightError("LIMIT_EXCEEDED", `${this.#what}: unpacks to more than ${formatSize(this.#limit)}`);
+      yield chunk;
+    }
   }
 }
 
