@@ -103,6 +103,8 @@ describe("later layers", () => {
       "/a is to be a directory, but it is a symlink",
     );
     expect(() => apply([symlink("a", "b"), symlink("b", "a")], [file("a/c", "2")])).toThrow("loop");
+    const deep = Array(2000).fill("d").join("/");
+    expect(() => apply([dir(deep), symlink("s", deep)], [dir(`s/${deep}`)])).toThrow("longer than 4095");
   });
 });
 

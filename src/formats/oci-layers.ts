@@ -24,6 +24,7 @@ const OPAQUE = ".wh..wh..opq";
 const BOOKKEEPING = ".wh..wh.";
 /** As path_resolution(7). */
 const MAX_LINKS = 40;
+const MAX_PATH = 4095;
 
 /** What several names may share. */
 interface Inode {
@@ -189,6 +190,12 @@ function listing(root: Node): FileTree {
   const pending: { path: string; node: Node }[] = [{ path: "", node: root }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { path, node } = next;
+    // Through a link a name may end deeper than any layer says.
+    if (path.length > MAX_PATH)
+      throw new BootwrightError(
+        "PATH_UNSAFE",
+        `container image: a path longer than ${MAX_PATH} bytes: /${path.slice(0, 200)}`,
+      );
     found.push({ path, inode: node.inode });
     for (const [name, child] of node.children)
       pending.push({ path: path === "" ? name : `${path}/${name}`, node: child });

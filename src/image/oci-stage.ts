@@ -105,7 +105,7 @@ async function writeLayer(
     for (const chunk of encodeTar(entries, { read: reader.read, mtime: epoch })) {
       signal.throwIfAborted();
       counter.update(chunk);
-      progress(counter.size, { total, what: "packing" });
+      progress(Math.min(counter.size, total), { total, what: "packing" }); // The tar is a little larger than its files.
       yield chunk;
     }
   };
