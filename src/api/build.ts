@@ -2,7 +2,7 @@
 import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import { formatDuration, formatSize } from "../base/size.ts";
-import type { PlannedImage } from "../plan/images.ts";
+import type { PlannedImage } from "../plan/planned-image.ts";
 import { explainGone, PackageGone } from "../source/fetch.ts";
 import { orderStages } from "../stage/graph.ts";
 import { type RunReport, runStages } from "../stage/scheduler.ts";

@@ -6,7 +6,7 @@ import { requireTools } from "../base/host-tools.ts";
 import { didYouMean } from "../base/suggest.ts";
 import { isBootable } from "../config/bootable.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
-import type { PlannedImage } from "../plan/images.ts";
+import type { PlannedImage } from "../plan/planned-image.ts";
 import type { OutputRef } from "../stage/stage.ts";
 import type { Artifact } from "../store/artifact.ts";
 import { type BootSource, type Disk, type Machine, type MachineSpec, type Network, startMachine } from "../vm/index.ts";
@@ -129,10 +129,15 @@ function chooseMachine(
 function chooseFirmware(image: PlannedImage, asked: Firmware | undefined): Firmware {
   const firmware = asked ?? (image.esp === undefined ? "direct" : "uefi");
   if (firmware === "uefi" ? image.esp !== undefined : image.direct !== undefined) return firmware;
+  if (image.esp === undefined && image.direct === undefined)
+    throw new BootwrightError("UNSUPPORTED", `image ${image.name} is of kind ${image.kind}: nothing starts from that`, {
+      hint: "boot an image of kind uki, efi, esp, disk, iso or kernel",
+    });
+  const other = image.esp === undefined ? "direct" : "uefi";
   throw new BootwrightError(
     "UNSUPPORTED",
     `image ${image.name} (${image.kind}) cannot be booted with --firmware=${firmware}`,
-    { hint: image.esp === undefined ? "use --firmware=direct" : "use --firmware=uefi" },
+    { hint: `use --firmware=${other}` },
   );
 }
 

@@ -99,8 +99,8 @@ export const ERROR_CODES = {
   },
   LIMIT_EXCEEDED: {
     exit: "unsupported",
-    title: "Something does not fit a format's field",
-    help: "Formats have hard limits (4 GiB − 1 in newc and FAT). Nothing was truncated.",
+    title: "Something is larger than it may be",
+    help: "Formats have hard limits (4 GiB − 1 in newc and FAT), and what is unpacked has one against bombs. Nothing was truncated.",
   },
   HOST_TOOL_MISSING: {
     exit: "host",

@@ -42,7 +42,7 @@ export const modeText = () =>
       error: (issue) =>
         typeof issue.input === "number" ? 'expected octal digits in quotes, such as "0755"' : undefined,
     })
-    .regex(/^[0-7]{3,5}$/, 'expected octal digits, such as "0755"')
+    .regex(/^0?[0-7]{3,4}$/, 'expected octal digits, such as "0755"')
     .transform((text) => Number.parseInt(text, 8));
 
 /** A user or group number. */

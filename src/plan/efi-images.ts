@@ -1,0 +1,198 @@
+/** Images that firmware or a loader starts: UKI, EFI-stub kernel, kernel and initrd in a directory. */
+import type { ResolvedConfig } from "../config/resolved.ts";
+import { type EfiArchitecture, efiBootPath } from "../image/esp.ts";
+import { espImageStage, espTreeStage } from "../image/esp-stage.ts";
+import { type BlobInput, blobOf, defineStage, type OutputRef, treeOf } from "../stage/stage.ts";
+import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
+import { ukiStage } from "../uki/stage.ts";
+import type { PlanContext } from "./context.ts";
+import { hasAgent, microcode, planInitramfs } from "./initramfs.ts";
+import { planKernel } from "./kernels.ts";
+import type { ImageSection, PlannedImage } from "./planned-image.ts";
+import { fileFromTree, localBlob, packageTrees } from "./sources.ts";
+
+export function planUki(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"uki"> }): PlannedImage {
+  const file = (label: string | undefined): BlobInput | undefined =>
+    label === undefined ? undefined : localBlob(ctx, label);
+  const direct = directParts(ctx, image);
+  const uki = blobOf(
+    ukiStage({
+      name: `uki:${name}`,
+      stub: image.stub === undefined ? efiProgram(ctx, "stub") : localBlob(ctx, image.stub),
+      kernel: direct.kernel,
+      initrd: direct.initrd,
+      release: planKernel(ctx, image.kernel).release,
+      cmdline: image.cmdline,
+      osRelease: osRelease(ctx.config, name),
+      osReleaseFile: file(image.osRelease),
+      splash: file(image.splash),
+      dtb: file(image.dtb),
+      sbat: file(image.sbat),
+      microcode:
+        image.microcode.length === 0 ? undefined : microcode(ctx, { name: `ucode:${name}`, labels: image.microcode }),
+    }),
+    "image",
+  );
+  return {
+    name,
+    kind: "uki",
+    output: uki,
+    fileName: `${name}.efi`,
+    direct,
+    agent: withAgent(ctx, image),
+    esp: () => bootEsp(ctx, { name, boot: uki, files: [] }),
+  };
+}
+
+/**
+ * One file is a UKI under the name that firmware looks for. With `embed: "none"` the kernel starts by itself when it
+ * needs neither initramfs nor command line; else firmware has no way to hand it these, so systemd-boot does.
+ */
+export function planEfi(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"efi"> }): PlannedImage {
+  if (image.embed === "uki") {
+    const uki = planUki(ctx, { name, image: { ...image, kind: "uki", microcode: [] } });
+    return { ...uki, kind: "efi", fileName: efiBootPath(architecture(ctx)).slice("EFI/BOOT/".length) };
+  }
+  const direct = directParts(ctx, image);
+  const plain = direct.initrd === undefined && direct.cmdline === "";
+  const boot = plain ? direct.kernel : efiProgram(ctx, "boot");
+  const files: { path: string; content: BlobInput }[] = [];
+  if (!plain) {
+    const entry = [
+      `title ${ctx.config.name}`,
+      "linux /vmlinuz",
+      ...(direct.initrd === undefined ? [] : ["initrd /initrd.img"]),
+      `options ${direct.cmdline}`,
+      "",
+    ].join("\n");
+    files.push({ path: "vmlinuz", content: direct.kernel });
+    if (direct.initrd !== undefined) files.push({ path: "initrd.img", content: direct.initrd });
+    files.push({ path: `loader/entries/${name}.conf`, content: textBlob(ctx, `entry:${name}`, entry) });
+    files.push({
+      path: "loader/loader.conf",
+      content: textBlob(ctx, `loader:${name}`, `default ${name}.conf\ntimeout 0\n`),
+    });
+  }
+  const tree = espTreeStage({ ...espDefaults(ctx), name: `efi:${name}`, boot, files });
+  return {
+    name,
+    kind: "efi",
+    output: treeOf(tree, "tree"),
+    fileName: name,
+    direct,
+    agent: withAgent(ctx, image),
+    esp: () => bootEsp(ctx, { name, boot, files }),
+  };
+}
+
+/** A directory with what a loader without firmware needs. */
+export function planDirect(
+  ctx: PlanContext,
+  { name, image }: { name: string; image: ImageSection<"kernel"> },
+): PlannedImage {
+  const direct = directParts(ctx, image);
+  const stage = defineStage<{ kernel: BlobInput; initrd: BlobInput | undefined }, { tree: TreeArtifact }>({
+    name: `kernel-dir:${name}`,
+    kind: "kernel-directory",
+    version: 1,
+    inputs: { kernel: direct.kernel, initrd: direct.initrd },
+    params: { cmdline: direct.cmdline },
+    outputs: ["tree"],
+    run: async ({ inputs, store }) => {
+      const file = (path: string, content: { hash: string; size: number }) => ({
+        type: "file" as const,
+        path,
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+        content: { hash: content.hash, size: content.size },
+      });
+      return {
+        tree: store.putTree([
+          { type: "directory", path: "", mode: 0o755, uid: 0, gid: 0 },
+          file("cmdline", store.blobs.put(`${direct.cmdline}\n`)),
+          ...(inputs.initrd === undefined ? [] : [file("initrd", inputs.initrd)]),
+          file("vmlinuz", inputs.kernel),
+        ]),
+      };
+    },
+  });
+  return { name, kind: "kernel", output: treeOf(stage, "tree"), fileName: name, direct, agent: withAgent(ctx, image) };
+}
+
+export function bootEsp(
+  ctx: PlanContext,
+  { name, boot, files }: { name: string; boot: BlobInput; files: readonly { path: string; content: BlobInput }[] },
+): OutputRef<BlobArtifact> {
+  return ctx.once(`boot-esp:${name}`, () =>
+    blobOf(espImageStage({ ...espDefaults(ctx), name: `boot-esp:${name}`, boot, files }), "image"),
+  );
+}
+
+export const espDefaults = (ctx: PlanContext) => ({
+  architecture: architecture(ctx),
+  label: "ESP",
+  seed: ctx.config.seed,
+  epoch: ctx.config.epoch,
+});
+
+export const architecture = (ctx: PlanContext): EfiArchitecture => (ctx.config.arch === "aarch64" ? "arm64" : "amd64");
+
+function withAgent(ctx: PlanContext, image: { readonly initramfs: string | undefined }): boolean {
+  const section = image.initramfs === undefined ? undefined : ctx.config.initramfs[image.initramfs];
+  return section !== undefined && hasAgent(section);
+}
+
+function directParts(
+  ctx: PlanContext,
+  image: { readonly kernel: string; readonly initramfs: string | undefined; readonly cmdline: string },
+): NonNullable<PlannedImage["direct"]> {
+  return {
+    kernel: planKernel(ctx, image.kernel).image,
+    initrd: image.initramfs === undefined ? undefined : planInitramfs(ctx, image.initramfs).initrd,
+    cmdline: image.cmdline,
+  };
+}
+
+/** systemd's stub or boot loader, from the distribution's package. */
+function efiProgram(ctx: PlanContext, program: "stub" | "boot"): BlobInput {
+  return ctx.once(`efi-program:${program}`, () => {
+    const tag = ctx.config.arch === "aarch64" ? "aa64" : "x64";
+    const path = `usr/lib/systemd/boot/efi/${program === "stub" ? `linux${tag}.efi.stub` : `systemd-boot${tag}.efi`}`;
+    const [tree] = packageTrees(ctx, {
+      type: "debian-packages",
+      packages: ["systemd-boot-efi"],
+      arch: ctx.debianArch,
+      suite: ctx.config.sources.debian.suite,
+    });
+    return fileFromTree(ctx, { name: `efi-program:${program}`, tree: tree!, path });
+  });
+}
+
+function osRelease(config: ResolvedConfig, image: string): string {
+  const lines = [
+    `ID=${config.name}`,
+    `NAME="${config.name}"`,
+    `PRETTY_NAME="${config.name}${config.version === undefined ? "" : ` ${config.version}`}"`,
+  ];
+  if (config.version !== undefined) lines.push(`VERSION_ID="${config.version}"`);
+  lines.push(`IMAGE_ID="${image}"`);
+  return `${lines.join("\n")}\n`;
+}
+
+function textBlob(ctx: PlanContext, name: string, text: string): BlobInput {
+  return ctx.once(`text:${name}`, () =>
+    blobOf(
+      defineStage<Record<never, never>, { file: BlobArtifact }>({
+        name,
+        kind: "text",
+        version: 1,
+        inputs: {},
+        params: { text },
+        outputs: ["file"],
+        run: async ({ store }) => ({ file: blobArtifact(store.blobs.put(text)) }),
+      }),
+      "file",
+    ),
+  );
+}

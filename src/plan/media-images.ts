@@ -1,0 +1,116 @@
+/** Images that hold other images: EFI system partition, disk, ISO. `find` plans an image by name. */
+import { BootwrightError } from "../base/errors.ts";
+import { diskStage } from "../image/disk-stage.ts";
+import { espImageStage, espTreeStage } from "../image/esp-stage.ts";
+import { isoCommand } from "../image/iso-command.ts";
+import { commandStage } from "../stage/command.ts";
+import { type BlobInput, blobOf, type OutputRef, treeOf } from "../stage/stage.ts";
+import type { BlobArtifact } from "../store/artifact.ts";
+import type { PlanContext } from "./context.ts";
+import { bootEsp, espDefaults } from "./efi-images.ts";
+import type { ImageSection, PlannedImage } from "./planned-image.ts";
+import { localBlob, toolrootTree } from "./sources.ts";
+import { planTree } from "./trees.ts";
+
+type Find = (name: string) => PlannedImage;
+
+export function planEsp(
+  ctx: PlanContext,
+  { name, image, find }: { name: string; image: ImageSection<"esp">; find: Find },
+): PlannedImage {
+  const { boot, files, common } = espContents(ctx, { name, items: image.contains, find });
+  const options = { ...espDefaults(ctx), name: `esp:${name}`, boot, files, label: image.label, size: image.size };
+  if (image.format === "directory")
+    return {
+      ...common,
+      kind: "esp",
+      output: treeOf(espTreeStage(options), "tree"),
+      fileName: name,
+      esp: () => bootEsp(ctx, { name, boot, files }),
+    };
+  const output = blobOf(espImageStage(options), "image");
+  return { ...common, kind: "esp", output, fileName: `${name}.img`, esp: () => output };
+}
+
+export function planDisk(
+  ctx: PlanContext,
+  { name, image, find }: { name: string; image: ImageSection<"disk">; find: Find },
+): PlannedImage {
+  const { boot, files, common } = espContents(ctx, { name, items: image.esp, find });
+  const { espSize, size, sectorSize, data } = image;
+  const root = image.tree === undefined ? undefined : { ...image.root, tree: planTree(ctx, image.tree) };
+  const disk = diskStage({
+    ...espDefaults(ctx),
+    name: `disk:${name}`,
+    boot,
+    files,
+    espSize,
+    root,
+    data,
+    size,
+    sectorSize,
+  });
+  const output = blobOf(disk, "image");
+  return { ...common, kind: "disk", output, fileName: `${name}.img`, sectorSize, esp: () => output };
+}
+
+export function planIso(
+  ctx: PlanContext,
+  { name, image, find }: { name: string; image: ImageSection<"iso">; find: Find },
+): PlannedImage {
+  const { boot, common } = espContents(ctx, { name, items: [image.boot], find });
+  const esp = blobOf(espImageStage({ ...espDefaults(ctx), name: `iso-esp:${name}`, boot, files: [] }), "image");
+  const payload = image.payload.map((item, i) => {
+    const { output, fileName } = find(item);
+    if (output.kind !== "blob")
+      throw new BootwrightError("UNSUPPORTED", `image ${name} carries ${item}, which is a directory`, {
+        hint: "carry single files: pack a tree as squashfs or tar",
+      });
+    return { input: `payload-${i}`, path: `payload/${fileName}`, content: output as OutputRef<BlobArtifact> };
+  });
+  const { argv, env } = isoCommand({ label: image.label, files: payload, epoch: ctx.config.epoch });
+  const inputs = { esp, ...Object.fromEntries(payload.map(({ input, content }) => [input, content])) };
+  const iso = commandStage({
+    name: `iso:${name}`,
+    toolroot: toolrootTree(ctx, ["xorriso"]),
+    argv,
+    env,
+    inputs,
+    outputs: ["image"],
+  });
+  const output = blobOf(iso, "image");
+  return { ...common, kind: "iso", output, fileName: `${name}.iso`, optical: true, esp: () => output };
+}
+
+/** Images and files on an EFI system partition: the first image is what firmware starts. */
+function espContents(
+  ctx: PlanContext,
+  { name, items, find }: { name: string; items: ImageSection<"esp">["contains"]; find: Find },
+) {
+  const files: { path: string; content: BlobInput }[] = [];
+  let boot: BlobInput | undefined;
+  let first: PlannedImage | undefined;
+  for (const item of items) {
+    if (typeof item !== "string") {
+      files.push({ path: item.to.replace(/^\/+/, ""), content: localBlob(ctx, item.file) });
+      continue;
+    }
+    const contained = find(item);
+    if (contained.output.kind !== "blob")
+      throw new BootwrightError("UNSUPPORTED", `image ${name} contains ${item}, which is a directory`, {
+        hint: "contain UKIs, EFI files and single files",
+      });
+    const content = contained.output as OutputRef<BlobArtifact>;
+    if (boot === undefined) {
+      boot = content;
+      first = contained;
+    } else
+      files.push({ path: contained.kind === "uki" ? `EFI/Linux/${contained.fileName}` : contained.fileName, content });
+  }
+  if (boot === undefined) throw new BootwrightError("CONFIG_INVALID", `image ${name} contains no image to boot`);
+  return {
+    boot,
+    files,
+    common: { name, ...(first?.direct && { direct: first.direct }), agent: first?.agent ?? false },
+  };
+}

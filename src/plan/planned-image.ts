@@ -1,0 +1,26 @@
+/** What planning says of an image: what to build, and the ways in which it can be booted. */
+import type { ResolvedConfig } from "../config/resolved.ts";
+import type { BlobInput, OutputRef } from "../stage/stage.ts";
+import type { BlobArtifact } from "../store/artifact.ts";
+
+export type ImageSection<
+  K extends ResolvedConfig["images"][string]["kind"] = ResolvedConfig["images"][string]["kind"],
+> = Extract<ResolvedConfig["images"][string], { kind: K }>;
+
+export interface PlannedImage {
+  readonly name: string;
+  readonly kind: ImageSection["kind"];
+  readonly output: OutputRef;
+  /** Its name under out/. */
+  readonly fileName: string;
+  /** Kernel, initrd and command line, where the image has them: for boot without firmware. */
+  readonly direct?: { readonly kernel: BlobInput; readonly initrd: BlobInput | undefined; readonly cmdline: string };
+  /** True when the guest itself says that it is ready: its initramfs has the agent. */
+  readonly agent?: boolean;
+  /** A CD image: it is put into an optical drive. */
+  readonly optical?: boolean;
+  /** Of the disk that the image is; default 512. */
+  readonly sectorSize?: 512 | 4096;
+  /** A FAT image that firmware boots from; made only when it is booted that way. */
+  readonly esp?: () => OutputRef<BlobArtifact>;
+}

@@ -1,0 +1,43 @@
+/** Trees as one file or layout: tar, SquashFS, container image. */
+import { ociStage } from "../image/oci-stage.ts";
+import { tarStage } from "../image/tar-stage.ts";
+import { commandStage } from "../stage/command.ts";
+import { blobOf, treeOf } from "../stage/stage.ts";
+import type { PlanContext } from "./context.ts";
+import type { ImageSection, PlannedImage } from "./planned-image.ts";
+import { toolrootTree } from "./sources.ts";
+import { planTree } from "./trees.ts";
+
+export function planArchive(
+  ctx: PlanContext,
+  { name, image }: { name: string; image: ImageSection<"tar" | "squashfs"> },
+): PlannedImage {
+  const tree = planTree(ctx, image.tree);
+  const { epoch } = ctx.config;
+  if (image.kind === "tar") {
+    const compression =
+      image.compress === "none" ? undefined : { kind: image.compress, level: image.compress === "zstd" ? 3 : 6 };
+    const suffix = { zstd: ".zst", gzip: ".gz", none: "" }[image.compress];
+    const output = blobOf(tarStage({ name: `tar:${name}`, tree, epoch, compress: compression }), "archive");
+    return { name, kind: "tar", output, fileName: `${name}.tar${suffix}` };
+  }
+  const packed = tarStage({ name: `squashfs-tar:${name}`, tree, epoch, compress: undefined });
+  const pack = `sqfstar -comp ${image.compress} -no-progress -quiet $root_options outputs/image <inputs/archive`;
+  const squashfs = commandStage({
+    name: `squashfs:${name}`,
+    toolroot: toolrootTree(ctx, ["busybox-static", "squashfs-tools"]),
+    argv: ["busybox", "sh", "-c", `. ./inputs/root; ${pack}`],
+    inputs: { archive: blobOf(packed, "archive"), root: blobOf(packed, "root") },
+    outputs: ["image"],
+    weight: { cpu: 2 },
+  });
+  return { name, kind: "squashfs", output: blobOf(squashfs, "image"), fileName: `${name}.squashfs` };
+}
+
+export function planOci(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"oci"> }): PlannedImage {
+  const { tag, config } = image;
+  const { epoch } = ctx.config;
+  const tree = planTree(ctx, image.tree);
+  const layout = ociStage({ name: `oci:${name}`, tree, architecture: ctx.debianArch, tag, epoch, config });
+  return { name, kind: "oci", output: treeOf(layout, "tree"), fileName: name };
+}
