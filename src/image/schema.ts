@@ -72,20 +72,18 @@ const esp = z.strictObject({
 });
 
 const partition = (label: string) =>
-  z
-    .strictObject({
-      fs: z.enum(["ext4"]).default("ext4").describe("File system."),
-      size: z
-        .union([z.literal("rest"), sizeText().transform(parseSize)])
-        .optional()
-        .describe('Its size, or "rest" for what the disk has left. Default: what its files need, and a quarter more.'),
-      label: z
-        .string()
-        .regex(/^[A-Za-z0-9_-]{1,16}$/, "expected at most 16 letters, digits, _ and -")
-        .default(label)
-        .describe("Label of the file system and name of the partition, for `root=LABEL=` and `root=PARTLABEL=`."),
-    })
-    .prefault({});
+  z.strictObject({
+    fs: z.enum(["ext4"]).default("ext4").describe("File system."),
+    size: z
+      .union([z.literal("rest"), sizeText().transform(parseSize)])
+      .optional()
+      .describe('Its size, or "rest" for what the disk has left. Default: what its files need, and a quarter more.'),
+    label: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,16}$/, "expected at most 16 letters, digits, _ and -")
+      .default(label)
+      .describe("Label of the file system and name of the partition, for `root=LABEL=` and `root=PARTLABEL=`."),
+  });
 
 const disk = z.strictObject({
   kind: z.literal("disk"),
@@ -99,7 +97,7 @@ const disk = z.strictObject({
       "Size of the EFI system partition. The default leaves room for several kernels and an update beside them.",
     ),
   tree: nameText().optional().describe("Tree that becomes the root partition. Default: there is none."),
-  root: partition("root").describe("The root partition, when there is a `tree`."),
+  root: partition("root").prefault({}).describe("The root partition, when there is a `tree`."),
   data: partition("data").optional().describe("An empty partition for data, behind all others."),
   size: sizeText()
     .transform(parseSize)
