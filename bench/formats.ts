@@ -22,6 +22,7 @@ import { open } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ChunkWriter } from "../src/base/chunk-writer.ts";
 import { run } from "../src/base/process.ts";
 import { encodeFat } from "../src/formats/fat.ts";
 import type { TreeEntry } from "../src/formats/filetree.ts";
@@ -179,8 +180,10 @@ async function packNewc(from: string, to: string): Promise<void> {
   const { tree, paths } = readTree(from);
   const chunks = encodeNewc(tree, { mtime: 0, read: ({ hash, size }) => readFile(paths.get(hash)!, size) });
   const file = await open(to, "w");
+  const writer = new ChunkWriter(file, { open: 8 }); // As the store writes what a compressor makes.
   for await (const chunk of compressZstd(chunks, { level: LEVEL, workers: availableParallelism() }))
-    await file.write(chunk);
+    await writer.write(chunk);
+  await writer.end();
   await file.close();
 }
 

@@ -37,7 +37,7 @@ export function tarStage(
         const digest =
           compression === undefined
             ? store.blobs.putSync(chunks)
-            : await store.blobs.putStream(compress(chunks, compression));
+            : await store.blobs.putStream(compress(chunks, compression), { overlap: true });
         return { archive: blobArtifact(digest), root: blobArtifact(store.blobs.put(rootSettings(entries, epoch))) };
       } finally {
         reader.close();

@@ -46,7 +46,7 @@ export function packInitramfs({
         const digest =
           kind === "none"
             ? store.blobs.putSync(chunks)
-            : await store.blobs.putStream(compress(chunks, { kind, level, size: total }));
+            : await store.blobs.putStream(compress(chunks, { kind, level, size: total }), { overlap: true });
         return { initrd: blobArtifact(digest) };
       } finally {
         reader.close();

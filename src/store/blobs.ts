@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { ChunkWriter } from "../base/chunk-writer.ts";
 import { systemClock } from "../base/clock.ts";
 import { type Digest, DigestCounter, digestOf } from "../base/digest.ts";
 import { BootwrightError, ioError, systemCode } from "../base/errors.ts";
@@ -52,22 +53,27 @@ export class Blobs {
     return digest;
   }
 
-  /** Writes chunks as they come; `expected` refuses other bytes before they get a name (DIGEST_MISMATCH). */
+  /**
+   * Writes chunks as they come; `expected` refuses other bytes before they get a name (DIGEST_MISMATCH). With `overlap` the
+   * next chunks are asked for while some are still being written: only for sources that never reuse a chunk's memory.
+   */
   async putStream(
     chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-    options: { expected?: Digest; what?: string } = {},
+    options: { expected?: Digest; what?: string; overlap?: boolean } = {},
   ): Promise<Digest> {
     const temporary = this.temporary();
     const counter = new DigestCounter();
     try {
       const handle = await fs.promises.open(temporary, "wx", 0o444);
+      const writer = new ChunkWriter(handle, { open: options.overlap ? 8 : 1 });
       try {
         for await (const chunk of chunks) {
           counter.update(chunk);
-          let done = 0;
-          while (done < chunk.length) done += (await handle.write(chunk, done)).bytesWritten;
+          await writer.write(chunk);
         }
+        await writer.end();
       } finally {
+        await writer.settle();
         await handle.close();
       }
       const digest = counter.digest();
