@@ -32,8 +32,12 @@ export interface Stage<I extends Inputs = Inputs, O extends Outputs = Outputs> {
   run(ctx: StageContext<I>): Promise<O>;
 }
 
-// biome-ignore format: one line a type
-export type AnyStage = Omit<Stage, "run" | "outputs" | "pinned"> & { readonly outputs: readonly string[]; readonly pinned?: Outputs; run(ctx: StageContext<never>): Promise<Outputs> };
+/** A stage of whatever types. */
+export type AnyStage = Omit<Stage, "run" | "outputs" | "pinned"> & {
+  readonly outputs: readonly string[];
+  readonly pinned?: Outputs;
+  run(ctx: StageContext<never>): Promise<Outputs>;
+};
 
 export interface Weight {
   /** Processors. */
@@ -74,22 +78,19 @@ export const defineStage = <const I extends Inputs, O extends Outputs>(stage: St
 
 type NamesOf<O, A extends Artifact> = { [K in keyof O & string]: O[K] extends A ? K : never }[keyof O & string];
 
-export const blobOf = <O extends Outputs>(
-  stage: { outputs: readonly (keyof O & string)[]; run(ctx: never): Promise<O> },
-  output: NamesOf<O, BlobArtifact>,
-): OutputRef<BlobArtifact> => ({
-  stage: stage as unknown as AnyStage,
-  output,
-  kind: "blob",
-});
+/** Any stage whose outputs are known by type. */
+type Giving<O extends Outputs> = { readonly outputs: readonly (keyof O & string)[]; run(ctx: never): Promise<O> };
 
-export const treeOf = <O extends Outputs>(
-  stage: { outputs: readonly (keyof O & string)[]; run(ctx: never): Promise<O> },
-  output: NamesOf<O, TreeArtifact>,
-): OutputRef<TreeArtifact> => ({
-  stage: stage as unknown as AnyStage,
-  output,
-  kind: "tree",
-});
+const refOf =
+  <A extends Artifact>(kind: A["kind"]) =>
+  <O extends Outputs>(stage: Giving<O>, output: NamesOf<O, A>): OutputRef<A> => ({
+    stage: stage as unknown as AnyStage,
+    output,
+    kind,
+  });
+
+/** Refers to a file, or a tree, that a stage will give; a name that it does not give does not compile. */
+export const blobOf = refOf<BlobArtifact>("blob");
+export const treeOf = refOf<TreeArtifact>("tree");
 
 export const isRef = (input: Input): input is OutputRef => "stage" in input;
