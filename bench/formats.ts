@@ -180,7 +180,7 @@ async function packNewc(from: string, to: string): Promise<void> {
   const { tree, paths } = readTree(from);
   const chunks = encodeNewc(tree, { mtime: 0, read: ({ hash, size }) => readFile(paths.get(hash)!, size) });
   const file = await open(to, "w");
-  const writer = new ChunkWriter(file, { open: 8 }); // As the store writes what a compressor makes.
+  const writer = new ChunkWriter(file, { open: 2 }); // As the store writes what a compressor makes.
   for await (const chunk of compressZstd(chunks, { level: LEVEL, workers: availableParallelism() }))
     await writer.write(chunk);
   await writer.end();

@@ -27,7 +27,8 @@ export async function* compressZstd(
   options: ZstdOptions,
 ): AsyncGenerator<Uint8Array> {
   const compressor = createZstdCompress({
-    chunkSize: 1024 * 1024,
+    // A batch's output in one piece: each further piece is a turn of the event loop in which the threads have nothing to do.
+    chunkSize: BATCH,
     flush: constants.ZSTD_e_flush,
     params: {
       [constants.ZSTD_c_compressionLevel]: options.level,

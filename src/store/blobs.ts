@@ -65,7 +65,7 @@ export class Blobs {
     const counter = new DigestCounter();
     try {
       const handle = await fs.promises.open(temporary, "wx", 0o444);
-      const writer = new ChunkWriter(handle, { open: options.overlap ? 8 : 1 });
+      const writer = new ChunkWriter(handle, { open: options.overlap ? 2 : 1 });
       try {
         for await (const chunk of chunks) {
           counter.update(chunk);
