@@ -1,4 +1,5 @@
 /** The stage that writes a tree as a tar archive: an artifact of its own, and what tools that pack file systems read. */
+import { withProgress } from "../base/chunk-progress.ts";
 import { compress } from "../formats/compress.ts";
 import type { FileTree } from "../formats/filetree.ts";
 import { encodeTar } from "../formats/tar-writer.ts";
@@ -30,7 +31,7 @@ export function tarStage(
       const total = entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.content.size : 0), 0);
       const reader = store.reader();
       try {
-        const chunks = watched(encodeTar(entries, { read: reader.read, mtime: epoch }), (done) => {
+        const chunks = withProgress(encodeTar(entries, { read: reader.read, mtime: epoch }), (done) => {
           signal.throwIfAborted();
           progress(done, { total, what: "packing" });
         });
@@ -55,13 +56,4 @@ function rootSettings(tree: FileTree, epoch: number): string {
   const newest = tree.reduce((time, entry) => Math.max(time, entry.mtime ?? epoch), 0);
   const options = `-root-mode ${(root?.mode ?? 0o755).toString(8)} -root-uid ${root?.uid ?? 0} -root-gid ${root?.gid ?? 0}`;
   return `export SOURCE_DATE_EPOCH=${newest}\nroot_options="${options}"\n`;
-}
-
-function* watched(chunks: Iterable<Uint8Array>, onChunk: (done: number) => void): Generator<Uint8Array> {
-  let done = 0;
-  for (const chunk of chunks) {
-    yield chunk;
-    done += chunk.length;
-    onChunk(done);
-  }
 }

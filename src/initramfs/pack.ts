@@ -3,6 +3,7 @@
  * segment (kernel Documentation/arch/x86/microcode.rst, Documentation/driver-api/early-userspace/buffer-format.rst).
  */
 import { alignUp } from "../base/bytes.ts";
+import { withProgress } from "../base/chunk-progress.ts";
 import { compress } from "../formats/compress.ts";
 import { encodeNewc } from "../formats/newc.ts";
 import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
@@ -37,10 +38,8 @@ export function packInitramfs({
       const total = entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.content.size : 0), 0);
       const reader = store.reader();
       try {
-        let done = 0;
-        const chunks = counted(encodeNewc(entries, { read: reader.read, mtime: epoch }), (size) => {
+        const chunks = withProgress(encodeNewc(entries, { read: reader.read, mtime: epoch }), (done) => {
           signal.throwIfAborted();
-          done += size;
           progress(done, { total, what: kind === "none" ? "packing" : `packing with ${kind}` });
         });
         const digest =
@@ -83,11 +82,4 @@ export function joinSegments({
       return { initrd: blobArtifact(store.blobs.putSync(parts())) };
     },
   });
-}
-
-function* counted(chunks: Iterable<Uint8Array>, onChunk: (size: number) => void): Generator<Uint8Array> {
-  for (const chunk of chunks) {
-    yield chunk;
-    onChunk(chunk.length);
-  }
 }

@@ -4,6 +4,7 @@
  * files there are.
  */
 import { comparePaths } from "../base/bytes.ts";
+import { withProgress } from "../base/chunk-progress.ts";
 import { DigestCounter } from "../base/digest.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { formatSize } from "../base/size.ts";
@@ -54,7 +55,7 @@ export function importArchive({
     params: {},
     outputs: ["tree", "pack"],
     run: async ({ inputs, store, progress, signal }) => {
-      const bytes = watched(store.blobs.read(inputs.archive), (done) => {
+      const bytes = withProgress(store.blobs.read(inputs.archive), (done) => {
         signal.throwIfAborted();
         progress(done, { total: inputs.archive.size, what: "unpacking" });
       });
@@ -89,7 +90,7 @@ export function importLayer({
     params: {},
     outputs: ["tree", "pack", "links"],
     run: async ({ inputs, store, progress, signal }) => {
-      const bytes = watched(store.blobs.read(inputs.layer), (done) => {
+      const bytes = withProgress(store.blobs.read(inputs.layer), (done) => {
         signal.throwIfAborted();
         progress(done, { total: inputs.layer.size, what: "unpacking" });
       });
@@ -379,13 +380,4 @@ async function peek(chunks: AsyncIterable<Uint8Array>): Promise<{ first: Buffer;
     for (let more = await iterator.next(); !more.done; more = await iterator.next()) yield more.value;
   };
   return { first: next.done ? Buffer.alloc(0) : Buffer.from(next.value), rest: rest() };
-}
-
-function* watched(chunks: Iterable<Buffer>, onRead: (done: number) => void): Generator<Buffer> {
-  let done = 0;
-  for (const chunk of chunks) {
-    done += chunk.length;
-    onRead(done);
-    yield chunk;
-  }
 }

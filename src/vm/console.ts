@@ -2,6 +2,7 @@
 import { StringDecoder } from "node:string_decoder";
 import { BootwrightError } from "../base/errors.ts";
 import { lastLines, stripAnsi } from "./ansi.ts";
+import { waitUntil } from "./wait-until.ts";
 
 export interface WaitOptions {
   /** Milliseconds; default 60 000. */
@@ -70,27 +71,16 @@ export class Console {
     const from = options.fresh === true ? this.position : 0;
     const regex = typeof pattern === "string" ? literal(pattern) : withoutState(pattern);
     const timeout = options.timeout ?? 60_000;
-    const { promise, resolve, reject } = Promise.withResolvers<RegExpExecArray>();
-    const check = () => {
-      const match = regex.exec(this.since(from));
-      if (match !== null) resolve(match);
-      else if (this.#ended !== undefined) reject(this.#ended);
-    };
-    const timer = setTimeout(() => {
-      reject(
+    return waitUntil({
+      find: () => regex.exec(this.since(from)) ?? undefined,
+      ended: () => this.#ended,
+      watchers: this.#watchers,
+      timeout,
+      late: () =>
         new BootwrightError("GUEST_TIMEOUT", `the console did not show ${String(pattern)} within ${timeout / 1000} s`, {
           detail: this.lastLines(),
         }),
-      );
-    }, timeout);
-    this.#watchers.add(check);
-    check();
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(timer);
-      this.#watchers.delete(check);
-    }
+    });
   }
 
   /** For the machine behind it: bytes from the guest. */

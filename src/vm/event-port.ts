@@ -5,6 +5,7 @@
  */
 import { BootwrightError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
+import { waitUntil } from "./wait-until.ts";
 
 export interface GuestEvent {
   readonly event: string;
@@ -44,28 +45,18 @@ export class EventPort {
     options: { readonly timeout?: number; readonly where?: (event: GuestEvent) => boolean } = {},
   ): Promise<GuestEvent> {
     const timeout = options.timeout ?? 60_000;
-    const { promise, resolve, reject } = Promise.withResolvers<GuestEvent>();
-    const check = () => {
-      const found = this.#events.find((event) => event.event === name && (options.where?.(event) ?? true));
-      if (found !== undefined) resolve(found);
-      else if (this.#ended !== undefined) reject(this.#ended);
-    };
-    const timer = setTimeout(() => {
-      const seen = [...new Set(this.#events.map((event) => event.event))].join(", ");
-      reject(
-        new BootwrightError("GUEST_TIMEOUT", `the guest sent no event "${name}" within ${timeout / 1000} s`, {
+    return waitUntil({
+      find: () => this.#events.find((event) => event.event === name && (options.where?.(event) ?? true)),
+      ended: () => this.#ended,
+      watchers: this.#watchers,
+      timeout,
+      late: () => {
+        const seen = [...new Set(this.#events.map((event) => event.event))].join(", ");
+        return new BootwrightError("GUEST_TIMEOUT", `the guest sent no event "${name}" within ${timeout / 1000} s`, {
           hint: seen === "" ? "it sent no event at all" : `it sent: ${seen}`,
-        }),
-      );
-    }, timeout);
-    this.#watchers.add(check);
-    check();
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(timer);
-      this.#watchers.delete(check);
-    }
+        });
+      },
+    });
   }
 
   /** For the machine behind it: one line from the port. */
