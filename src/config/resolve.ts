@@ -15,7 +15,8 @@ type Referring<T, R> = T extends unknown ? Omit<T, keyof R> & R : never;
 export type ResolvedImage =
   | Referring<Bootable, { readonly kernel: string; readonly initramfs: string | undefined }>
   | Referring<Extract<ImageConfig, { kind: "cpio" }>, { readonly initramfs: string }>
-  | Extract<ImageConfig, { kind: "esp" | "disk" | "iso" | "tar" | "squashfs" | "oci" }>;
+  | Extract<ImageConfig, { kind: "esp" | "disk" | "iso" }>
+  | TreeImage;
 
 export type ResolvedMachine = Referring<MachineConfig, { readonly image: string }>;
 
@@ -62,7 +63,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
       issues.push(...unfitPayload(config, { name, image }));
       return image;
     }
-    if (image.kind === "tar" || image.kind === "squashfs" || image.kind === "oci") return image;
+    if (isOfTree(image)) return image;
     const initramfsPath = [...path, "initramfs"];
     if (image.kind === "cpio") {
       const chosen = image.initramfs ?? only({ what: "initramfs", names: initramfsNames, path: initramfsPath });
@@ -95,6 +96,12 @@ export function resolveReferences(config: ProjectOutput): Resolved {
   const { profiles: _, ...rest } = config;
   return { project: { ...rest, seed: config.seed ?? config.name, initramfs, images, machines }, issues };
 }
+
+type TreeImage = Extract<ImageConfig, { kind: "tar" | "squashfs" | "erofs" | "oci" }>;
+
+/** Made of a tree alone. */
+const isOfTree = (image: ImageConfig): image is TreeImage =>
+  image.kind === "tar" || image.kind === "squashfs" || image.kind === "erofs" || image.kind === "oci";
 
 /** An EFI system partition holds programs that firmware starts, not another partition, and not itself. */
 function unfitContents(

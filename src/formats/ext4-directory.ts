@@ -5,7 +5,7 @@
  */
 import { alignUp, bytesFromPath } from "../base/bytes.ts";
 import { BootwrightError } from "../base/errors.ts";
-import { crc32c, crc32cNumber } from "./ext4-checksum.ts";
+import { crc32c, crc32cNumber } from "./crc32c.ts";
 import { EXT4_BLOCK } from "./ext4-layout.ts";
 import { hashName, type NameHash } from "./ext4-name-hash.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { crc32c } from "./ext4-checksum.ts";
+import { crc32c } from "./crc32c.ts";
 import { encodeExtents, extentBlockCount } from "./ext4-extents.ts";
 import type { Run } from "./ext4-layout.ts";
 

@@ -3,7 +3,7 @@
  * needs more, because it is long or because block-group metadata cuts it, gets blocks of 340 each, in as many levels as
  * it takes.
  */
-import { crc32c } from "./ext4-checksum.ts";
+import { crc32c } from "./crc32c.ts";
 import { EXT4_BLOCK, type Run } from "./ext4-layout.ts";
 
 const MAGIC = 0xf30a;

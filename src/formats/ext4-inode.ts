@@ -3,7 +3,7 @@
  * times, the creation time, half of the checksum), and room for extended attributes.
  */
 import { BootwrightError } from "../base/errors.ts";
-import { CRC_START, crc32c, crc32cNumber } from "./ext4-checksum.ts";
+import { CRC_START, crc32c, crc32cNumber } from "./crc32c.ts";
 import { encodeExtents, INODE_ROOT_SIZE } from "./ext4-extents.ts";
 import { EXT4_BLOCK, INODE_SIZE, type Run } from "./ext4-layout.ts";
 import type { Ext4Xattrs } from "./ext4-xattr.ts";

@@ -2,7 +2,7 @@
  * The superblock and the group descriptors (Documentation/filesystems/ext4/super.rst, group_descr.rst). Both are written
  * again at the start of each backup group.
  */
-import { CRC_START, crc32c, crc32cNumber } from "./ext4-checksum.ts";
+import { CRC_START, crc32c, crc32cNumber } from "./crc32c.ts";
 import { EXTRA_SIZE, encodeTime } from "./ext4-inode.ts";
 import {
   BLOCKS_PER_GROUP,

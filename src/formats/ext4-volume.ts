@@ -1,4 +1,6 @@
 /** A placed volume as writes in rising order: the fixed structures of the groups, and between them what inodes hold. */
+
+import { exactContent } from "./exact-content.ts";
 import { encodeDirectory } from "./ext4-directory.ts";
 import { encodeExtents } from "./ext4-extents.ts";
 import { type Ext4Inode, inodeSeed, writeInode } from "./ext4-inode.ts";
@@ -6,7 +8,6 @@ import { encodeJournal } from "./ext4-journal.ts";
 import { DESCRIPTOR_SIZE, EXT4_BLOCK, type Ext4Group, type Ext4Layout, INODE_SIZE } from "./ext4-layout.ts";
 import type { Placement } from "./ext4-placement.ts";
 import type { Ext4Plan } from "./ext4-plan.ts";
-import { SparseBatcher } from "./ext4-sparse-batcher.ts";
 import {
   encodeSuperblock,
   FIRST_INODE,
@@ -18,7 +19,8 @@ import {
   writeDescriptor,
 } from "./ext4-superblock.ts";
 import { sealXattrBlock } from "./ext4-xattr.ts";
-import type { FileContent, ReadContent } from "./filetree.ts";
+import type { ReadContent } from "./filetree.ts";
+import { SparseBatcher } from "./sparse-batcher.ts";
 import type { SparseWrite } from "./sparse-write.ts";
 
 export interface Ext4Volume {
@@ -66,7 +68,8 @@ class VolumeWriter {
       if (inode.xattrs.block !== undefined)
         yield* this.#at(inode.xattrBlock, sealXattrBlock(inode.xattrs.block, inode.xattrBlock, seed));
     if (journal !== undefined) yield* this.#content(journal, [encodeJournal(journal.size / EXT4_BLOCK, uuid)]);
-    for (const { inode, content } of plan.files) yield* this.#content(inode, checked(content, { read, inode }));
+    for (const { inode, content } of plan.files)
+      yield* this.#content(inode, exactContent(content, { read, what: `ext4: ${inode.path}` }));
     yield* this.#fixturesBelow(Number.POSITIVE_INFINITY);
     yield* this.#out.flush();
   }
@@ -235,18 +238,4 @@ function inodeBitmap({ layout, plan }: Ext4Volume, group: Ext4Group) {
   setBits(bitmap, 0, used);
   setBits(bitmap, layout.inodesPerGroup, bitmap.length * 8 - layout.inodesPerGroup);
   return { bitmap, used };
-}
-
-function* checked(
-  content: FileContent,
-  { read, inode }: { read: ReadContent; inode: Ext4Inode },
-): Generator<Uint8Array> {
-  let written = 0;
-  for (const chunk of read(content)) {
-    written += chunk.length;
-    if (written > content.size) break;
-    yield chunk;
-  }
-  if (written !== content.size)
-    throw new Error(`ext4: ${inode.path}: wrote ${written} of ${content.size} bytes; the image is damaged`);
 }

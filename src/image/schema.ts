@@ -85,6 +85,8 @@ const partition = (label: string) =>
       .describe("Label of the file system and name of the partition, for `root=LABEL=` and `root=PARTLABEL=`."),
   });
 
+const volumeLabel = z.string().regex(/^[A-Za-z0-9_-]{0,16}$/, "expected at most 16 letters, digits, _ and -");
+
 const disk = z.strictObject({
   kind: z.literal("disk"),
   esp: espContents.describe(
@@ -119,6 +121,12 @@ const squashfs = z.strictObject({
   kind: z.literal("squashfs"),
   tree: nameText().describe("Tree to pack."),
   compress: z.enum(["zstd", "gzip", "xz", "lz4"]).default("zstd").describe("Compression; the kernel needs the same."),
+});
+
+const erofs = z.strictObject({
+  kind: z.literal("erofs"),
+  tree: nameText().describe("Tree to write."),
+  label: volumeLabel.default("").describe("Label of the file system. Default: none."),
 });
 
 const words = z.array(z.string().regex(/^[^\0]*$/, "a word cannot hold a NUL character")).min(1);
@@ -172,6 +180,7 @@ export const imageSchema = z.discriminatedUnion("kind", [
   disk.describe("A whole disk: GUID partition table and EFI system partition. Also a USB stick."),
   tar.describe("A tree as a tar archive."),
   squashfs.describe("A tree as a read-only, compressed file system."),
+  erofs.describe("A tree as a read-only file system, not compressed: quick to make and to read."),
   oci.describe("A tree as a container image: an OCI image layout, as a directory."),
   iso.describe("An ISO image that boots by UEFI, from a CD and from a stick."),
   kernelImage.describe("A directory for direct boot: kernel, initrd, cmdline."),

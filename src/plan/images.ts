@@ -31,6 +31,7 @@ export function planImage(ctx: PlanContext, name: string): PlannedImage {
         return planIso(ctx, { name, image, find });
       case "tar":
       case "squashfs":
+      case "erofs":
         return planArchive(ctx, { name, image });
       case "oci":
         return planOci(ctx, { name, image });

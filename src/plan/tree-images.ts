@@ -1,4 +1,5 @@
-/** Trees as one file or layout: tar, SquashFS, container image. */
+/** Trees as one file or layout: tar, SquashFS, EROFS, container image. */
+import { erofsStage } from "../image/erofs-stage.ts";
 import { ociStage } from "../image/oci-stage.ts";
 import { tarStage } from "../image/tar-stage.ts";
 import { commandStage } from "../stage/command.ts";
@@ -10,7 +11,7 @@ import { planTree } from "./trees.ts";
 
 export function planArchive(
   ctx: PlanContext,
-  { name, image }: { name: string; image: ImageSection<"tar" | "squashfs"> },
+  { name, image }: { name: string; image: ImageSection<"tar" | "squashfs" | "erofs"> },
 ): PlannedImage {
   const tree = planTree(ctx, image.tree);
   const { epoch } = ctx.config;
@@ -20,6 +21,11 @@ export function planArchive(
     const suffix = { zstd: ".zst", gzip: ".gz", none: "" }[image.compress];
     const output = blobOf(tarStage({ name: `tar:${name}`, tree, epoch, compress: compression }), "archive");
     return { name, kind: "tar", output, fileName: `${name}.tar${suffix}` };
+  }
+  if (image.kind === "erofs") {
+    const { seed } = ctx.config;
+    const output = blobOf(erofsStage({ name: `erofs:${name}`, tree, seed, epoch, label: image.label }), "image");
+    return { name, kind: "erofs", output, fileName: `${name}.erofs` };
   }
   const packed = tarStage({ name: `squashfs-tar:${name}`, tree, epoch, compress: undefined });
   const pack = `sqfstar -comp ${image.compress} -no-progress -quiet $root_options outputs/image <inputs/archive`;

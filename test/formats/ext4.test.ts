@@ -4,17 +4,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { comparePaths, pathFromBytes } from "../../src/base/bytes.ts";
-import { DigestCounter, digestOf } from "../../src/base/digest.ts";
+import { comparePaths } from "../../src/base/bytes.ts";
+import { DigestCounter } from "../../src/base/digest.ts";
 import { type Ext4Image, type Ext4Options, encodeExt4 } from "../../src/formats/ext4.ts";
-import {
-  FILE_TYPE_BITS,
-  type FileContent,
-  type FileEntry,
-  type FileTree,
-  parentPath,
-  type TreeEntry,
-} from "../../src/formats/filetree.ts";
+import { FILE_TYPE_BITS, type FileTree, parentPath } from "../../src/formats/filetree.ts";
+import { content, hashOf, oddTree, own, read, sorted } from "../support/odd-tree.ts";
 import { fsckComplaint, readImage } from "./ext4-debugfs.ts";
 
 const TREES = process.env.BOOTWRIGHT_TEST_FULL ? 200 : 12;
@@ -22,27 +16,6 @@ const EPOCH = 1_700_000_000;
 // debugfs takes no blanks in the names of files that it writes.
 const dir = mkdtempSync(path.join(tmpdir(), "bootwright-ext4-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
-
-const own = { mode: 0o644, uid: 0, gid: 0 };
-const root: TreeEntry = { ...own, type: "directory", path: "", mode: 0o755 };
-const sorted = (entries: readonly TreeEntry[]): FileTree =>
-  [root, ...entries].sort((a, b) => comparePaths(a.path, b.path));
-
-/** A content is told by its seed and size; every third is zeros in its middle. */
-const content = (seed: number, size: number): FileContent => ({ hash: `${seed}`, size });
-
-function* read({ hash, size }: FileContent): Generator<Uint8Array> {
-  const seed = Number(hash);
-  for (let at = 0; at < size; ) {
-    const chunk = Buffer.alloc(Math.min(size - at, 10_000 + 300_000 * (seed % 2)), (seed % 255) + 1);
-    chunk[0] = at % 251;
-    if (seed % 3 === 0) chunk.fill(0, 1);
-    yield chunk;
-    at += chunk.length;
-  }
-}
-
-const hashOf = (of: FileContent): string => digestOf(Buffer.concat([...read(of)])).hash;
 
 function writeImage(image: Ext4Image, name = "image"): string {
   const file = path.join(dir, name);
@@ -113,102 +86,6 @@ function expectReadBack(tree: FileTree, options: Partial<Ext4Options> = {}): voi
   expect(plain).toEqual(expected(tree));
   for (const inodes of groups.values()) expect(inodes.size).toBe(1);
 }
-
-const bytesName = fc
-  .uint8Array({ minLength: 1, maxLength: 20 })
-  .map((bytes) => pathFromBytes(bytes.map((byte) => (byte === 0 || byte === 10 || byte === 47 ? 65 : byte))));
-const name = fc
-  .oneof(
-    fc.stringMatching(/^[a-z0-9._-]{1,12}$/),
-    fc.constantFrom("x".repeat(255), "é".repeat(127), "a b", '"q"', "-n", "\\"),
-    bytesName,
-  )
-  .filter((text) => text !== "." && text !== ".." && text !== "lost+found");
-const id = fc.oneof(fc.nat(70_000), fc.constantFrom(0xffff_fffe, 0x1_0000, 0x8000_0000));
-const time = fc.oneof(
-  fc.constant(undefined),
-  fc.integer({ min: -(2 ** 31), max: 2 ** 34 - 2 ** 31 - 1 }),
-  fc.integer({ min: -1000, max: 2 ** 32 }).map((half) => half / 2 + 0.25),
-);
-const xattrName = fc.constantFrom(
-  "user.a",
-  "user.long-name-of-it",
-  "trusted.x",
-  "security.selinux",
-  "security.capability",
-);
-const xattrs = fc
-  .uniqueArray(fc.record({ name: xattrName, value: fc.uint8Array({ maxLength: 700 }) }), {
-    selector: (one) => one.name,
-  })
-  .map((all) => all.sort((a, b) => (a.name < b.name ? -1 : 1)));
-const size = fc.oneof(fc.constantFrom(0, 1, 4095, 4096, 4097, 1_000_000), fc.nat(20_000));
-const piece = fc.record({
-  parent: fc.nat(),
-  name,
-  mode: fc.nat(0o7777),
-  uid: id,
-  gid: id,
-  mtime: time,
-  xattrs: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: xattrs }),
-  type: fc.constantFrom(
-    "file",
-    "file",
-    "file",
-    "directory",
-    "directory",
-    "symlink",
-    "char",
-    "block",
-    "fifo",
-    "socket",
-    "link",
-  ),
-  size,
-  target: fc.integer({ min: 1, max: 4095 }),
-  major: fc.oneof(fc.nat(255), fc.nat(4095)),
-  minor: fc.oneof(fc.nat(255), fc.nat(1_048_575)),
-});
-
-/** Later pieces hang below any directory before them. */
-const oddTree = fc.array(piece, { minLength: 1, maxLength: 150, size: "max" }).map((pieces): FileTree => {
-  const directories = [""];
-  const files: FileEntry[] = [];
-  const made = new Map<string, TreeEntry>();
-  for (const [i, one] of pieces.entries()) {
-    const parent = directories[one.parent % directories.length]!;
-    const at = parent === "" ? one.name : `${parent}/${one.name}`;
-    if (made.has(at) || Buffer.byteLength(at) > 4000) continue;
-    const common = {
-      path: at,
-      mode: one.mode,
-      uid: one.uid,
-      gid: one.gid,
-      ...(one.mtime !== undefined && { mtime: one.mtime }),
-      ...(one.xattrs.length > 0 && { xattrs: one.xattrs }),
-    };
-    const other = one.type === "link" ? files[one.parent % files.length] : undefined;
-    if (other !== undefined) {
-      const linked = { ...other, link: other.link ?? i + 1 };
-      files[files.indexOf(other)] = linked;
-      made.set(linked.path, linked);
-      made.set(at, { ...linked, path: at });
-    } else if (one.type === "directory") {
-      made.set(at, { ...common, type: "directory" });
-      directories.push(at);
-    } else if (one.type === "symlink")
-      made.set(at, { ...common, type: "symlink", target: "é/".repeat(one.target).slice(0, one.target / 2) + "x" });
-    else if (one.type === "char" || one.type === "block")
-      made.set(at, { ...common, type: one.type, major: one.major, minor: one.minor });
-    else if (one.type === "fifo" || one.type === "socket") made.set(at, { ...common, type: one.type });
-    else {
-      const file: FileEntry = { ...common, type: "file", content: content(i, one.size) };
-      files.push(file);
-      made.set(at, file);
-    }
-  }
-  return sorted([...made.values()]);
-});
 
 describe("encodeExt4", () => {
   it(`writes odd trees that read back equal (${TREES} of them)`, () => {

@@ -1,4 +1,4 @@
-/** Trees as tar and SquashFS: what independent programs read is what the tree says. */
+/** Trees as tar, SquashFS and EROFS: what independent programs read is what the tree says. */
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { hashFile } from "../../src/store/blobs.ts";
@@ -21,6 +21,7 @@ trees:
 images:
   squashfs: { kind: squashfs, tree: root }
   squashfs-xz: { kind: squashfs, tree: root, compress: xz }
+  erofs: { kind: erofs, tree: root, label: root }
   tar: { kind: tar, tree: root }
 `;
 
@@ -74,9 +75,21 @@ test("a tree as tar and as SquashFS", async () => {
   );
 });
 
+test("a tree as EROFS", async () => {
+  const { erofs } = await buildProject(writeProject(CONFIG, FILES));
+  const run = (program: string, args: readonly string[]) =>
+    spawnSync(needProgram(program, "erofs-utils"), args, { encoding: "utf8", env: { TZ: "UTC" } });
+  expect(run("fsck.erofs", [erofs!])).toMatchObject({ status: 0, stderr: "" });
+  const about = (file: string) => run("dump.erofs", [`--path=${file}`, erofs!]).stdout;
+  expect(about("/")).toMatch(/Uid: 0\s+Gid: 0\s+Access: 0750\/rwxr-x---/);
+  expect(about("/home/admin")).toMatch(/Uid: 1000\s+Gid: 1000\s+Access: 0700/);
+  expect(about("/usr/bin/ping")).toMatch(/Access: 4755[\s\S]*Timestamp: 2001-09-09 01:46:40/);
+});
+
 test("the same bytes from another directory and store, at another time", async () => {
   const first = await buildProject(writeProject(CONFIG, FILES));
   await new Promise((resolve) => setTimeout(resolve, 1100)); // SquashFS keeps whole seconds.
   const again = await buildProject(writeProject(CONFIG, FILES), { storeDir: temporaryDir() });
-  for (const name of ["tar", "squashfs", "squashfs-xz"]) expect(hashFile(again[name]!)).toEqual(hashFile(first[name]!));
+  for (const name of ["tar", "erofs", "squashfs", "squashfs-xz"])
+    expect(hashFile(again[name]!)).toEqual(hashFile(first[name]!));
 });

@@ -1,5 +1,5 @@
 /**
- * CRC-32C (Castagnoli) as ext4 uses it: no inversion at either end, so that a checksum can go on where another stopped
+ * CRC-32C (Castagnoli) as ext4 and EROFS use it: no inversion at either end, so that a checksum can go on where another stopped
  * (Documentation/filesystems/ext4/checksums.rst). zlib's crc32 is another polynomial. Slicing by 8: every inode and
  * directory block of an image passes here, so a byte at a time would be felt.
  */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { concatBytes } from "../base/bytes.ts";
-import { SparseBatcher } from "./ext4-sparse-batcher.ts";
+import { SparseBatcher } from "./sparse-batcher.ts";
 import { fillHoles, type SparseWrite } from "./sparse-write.ts";
 
 const KIB = 1024;

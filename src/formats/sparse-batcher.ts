@@ -23,7 +23,7 @@ export class SparseBatcher {
   #position = 0;
 
   seek(offset: number): void {
-    if (offset < this.#position) throw new Error(`ext4: write at ${offset} after ${this.#position}: out of order`);
+    if (offset < this.#position) throw new Error(`image write at ${offset} after ${this.#position}: out of order`);
     this.#position = offset;
   }
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { CRC_START, crc32c, crc32cNumber } from "./ext4-checksum.ts";
+import { CRC_START, crc32c, crc32cNumber } from "./crc32c.ts";
 
 /** With the inversion at the end that other users of CRC-32C have. */
 const standard = (bytes: Uint8Array) => (~crc32c(CRC_START, bytes) >>> 0).toString(16);
