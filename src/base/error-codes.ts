@@ -187,6 +187,11 @@ export const ERROR_CODES = {
     title: "A program failed",
     help: "The command, its exit code and its last lines are shown.",
   },
+  PACKAGE_FAILED: {
+    exit: "program",
+    title: "A package could not be installed into a root file system",
+    help: "The message names the package and its script, and what they said is shown. Scripts run without network and without running services.",
+  },
   GUEST_NOT_READY: {
     exit: "guest",
     title: "The machine did not become ready",

@@ -79,6 +79,11 @@ export class PackagesIndex {
     return (this.#byName.get(name) ?? []).map((at) => this.#stanzaAt(at));
   }
 
+  /** Stanzas where a single-line field has exactly that value, in file order. */
+  having(field: string, value: string): readonly Stanza[] {
+    return [...fieldValues(this.#bytes, field)].flatMap(([found, at]) => (found === value ? [this.#stanzaAt(at)] : []));
+  }
+
   /** Stanzas whose Provides field names it (virtual packages), in file order. */
   findProviders(name: string): readonly Stanza[] {
     this.#byProvision ??= this.#scanProvisions();

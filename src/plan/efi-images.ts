@@ -3,13 +3,13 @@ import type { ResolvedConfig } from "../config/resolved.ts";
 import { type EfiArchitecture, efiBootPath } from "../image/esp.ts";
 import { espImageStage, espTreeStage } from "../image/esp-stage.ts";
 import { type BlobInput, blobOf, defineStage, type OutputRef, treeOf } from "../stage/stage.ts";
-import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
+import type { BlobArtifact, TreeArtifact } from "../store/artifact.ts";
 import { ukiStage } from "../uki/stage.ts";
 import type { PlanContext } from "./context.ts";
 import { hasAgent, microcode, planInitramfs } from "./initramfs.ts";
 import { planKernel } from "./kernels.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
-import { fileFromTree, localBlob, packageTrees } from "./sources.ts";
+import { fileFromTree, localBlob, packageTrees, textBlob } from "./sources.ts";
 
 export function planUki(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"uki"> }): PlannedImage {
   const file = (label: string | undefined): BlobInput | undefined =>
@@ -178,21 +178,4 @@ function osRelease(config: ResolvedConfig, image: string): string {
   if (config.version !== undefined) lines.push(`VERSION_ID="${config.version}"`);
   lines.push(`IMAGE_ID="${image}"`);
   return `${lines.join("\n")}\n`;
-}
-
-function textBlob(ctx: PlanContext, name: string, text: string): BlobInput {
-  return ctx.once(`text:${name}`, () =>
-    blobOf(
-      defineStage<Record<never, never>, { file: BlobArtifact }>({
-        name,
-        kind: "text",
-        version: 1,
-        inputs: {},
-        params: { text },
-        outputs: ["file"],
-        run: async ({ store }) => ({ file: blobArtifact(store.blobs.put(text)) }),
-      }),
-      "file",
-    ),
-  );
 }

@@ -9,7 +9,16 @@ import { copyOciLayer, ociLayers } from "../source/oci-image.ts";
 import { findOciImage, openOciLayout } from "../source/oci-layout.ts";
 import { requestName, type SourceRequest } from "../source/request.ts";
 import { toolroot } from "../source/toolroot.ts";
-import { blobOf, defineStage, type Inputs, type Outputs, type Stage, type TreeInput, treeOf } from "../stage/stage.ts";
+import {
+  type BlobInput,
+  blobOf,
+  defineStage,
+  type Inputs,
+  type Outputs,
+  type Stage,
+  type TreeInput,
+  treeOf,
+} from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
 import type { PlanContext } from "./context.ts";
 
@@ -134,6 +143,35 @@ export function localBlob(ctx: PlanContext, label: string) {
   });
 }
 
+/** The files of a request for packages as they are, or undefined when they are not pinned yet. */
+export function packageFiles(
+  ctx: PlanContext,
+  request: Extract<SourceRequest, { type: `debian-${string}` }>,
+): { name: string; file: BlobInput }[] | undefined {
+  return ctx.pin(request, "debian")?.packages.map((locked) => ({
+    name: locked.name,
+    file: blobOf(packageFetch(ctx, locked), "file"),
+  }));
+}
+
+/** A text as a blob. */
+export function textBlob(ctx: PlanContext, name: string, text: string): BlobInput {
+  return ctx.once(`text:${name}`, () =>
+    blobOf(
+      defineStage<Record<never, never>, { file: BlobArtifact }>({
+        name,
+        kind: "text",
+        version: 1,
+        inputs: {},
+        params: { text },
+        outputs: ["file"],
+        run: async ({ store }) => ({ file: blobArtifact(store.blobs.put(text)) }),
+      }),
+      "file",
+    ),
+  );
+}
+
 /** One file out of a tree, as a blob. Throws PATH_MISSING. */
 export function fileFromTree(ctx: PlanContext, { name, tree, path }: { name: string; tree: TreeInput; path: string }) {
   return ctx.once(`file-from:${name}`, () => {
@@ -162,10 +200,13 @@ function loneFile(tree: ReturnType<import("../store/store.ts").Store["getTree"]>
 
 function packageTree(ctx: PlanContext, locked: LockedPackage): TreeInput {
   return ctx.once(`package:${locked.name}:${locked.sha256}`, () => {
-    const fetch = ctx.once(`fetch:${locked.sha256}`, () => fetchPackage(locked, ctx.fetch));
+    const fetch = packageFetch(ctx, locked);
     return treeOf(unpack(`unpack:${locked.name}`, { fetch, what: `${locked.name} ${locked.version}` }), "tree");
   });
 }
+
+const packageFetch = (ctx: PlanContext, locked: LockedPackage) =>
+  ctx.once(`fetch:${locked.sha256}`, () => fetchPackage(locked, ctx.fetch));
 
 const unpack = (
   name: string,
@@ -174,7 +215,7 @@ const unpack = (
   importArchive({ name, archive: blobOf(fetch, "file"), what });
 
 /** Stands for a source that has no pin yet. */
-function unpinned<O extends Outputs>(
+export function unpinned<O extends Outputs>(
   ctx: PlanContext,
   request: SourceRequest,
   outputs: readonly (keyof O & string)[],

@@ -4,6 +4,7 @@ import type { ResolvedConfig } from "../config/resolved.ts";
 import { type BlobInput, type TreeInput, treeOf } from "../stage/stage.ts";
 import { composeTree, type DeclaredFile, type Placement } from "../tree/compose.ts";
 import type { PlanContext } from "./context.ts";
+import { debianRootTree } from "./debian-roots.ts";
 import { archiveTree, gitTree, localTree, namedSourceTree, ociTree, packageTrees } from "./sources.ts";
 
 type TreeSection = ResolvedConfig["trees"][string];
@@ -71,6 +72,7 @@ export function planTreeSection(
 function originTrees(ctx: PlanContext, origin: Exclude<Origin, { type: "files" }>): TreeInput[] {
   switch (origin.type) {
     case "debian":
+      if (!origin.unpack) return [debianRootTree(ctx, origin)];
       return packageTrees(ctx, {
         type: "debian-packages",
         packages: origin.packages,

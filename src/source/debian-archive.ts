@@ -52,7 +52,21 @@ export class DebianArchive {
   }
 
   provider(name: string): Stanza | undefined {
-    return newest(this.#indexes.flatMap((index) => index.findProviders(name)).filter((stanza) => this.#isOurs(stanza)));
+    return newest(this.providers(name));
+  }
+
+  /** All that provide a virtual package. */
+  providers(name: string): Stanza[] {
+    return this.#indexes.flatMap((index) => index.findProviders(name)).filter((stanza) => this.#isOurs(stanza));
+  }
+
+  /** The newest version of each package with that value in that field ("Essential", "yes"), by name. */
+  having(field: string, value: string): Stanza[] {
+    const names = this.#indexes.flatMap((index) => index.having(field, value)).map((stanza) => stanza.get("package")!);
+    return [...new Set(names)]
+      .sort()
+      .flatMap((name) => this.find(name) ?? [])
+      .filter((stanza) => stanza.get(field.toLowerCase()) === value);
   }
 
   /** The packages and all that they depend on (Pre-Depends, Depends), by name. First alternatives first, as apt does. */

@@ -9,6 +9,7 @@ import { defaultEnvironment, run } from "../base/process.ts";
 import type { Store } from "../store/store.ts";
 import type { AptSource } from "./apt-config.ts";
 import { type DebianArchive, dependsOf, openArchive, pinOf } from "./debian-archive.ts";
+import { type RootWish, rootPackages } from "./debian-root-closure.ts";
 import { refuseOptions } from "./git.ts";
 import type { LockEntry } from "./lock.ts";
 
@@ -34,6 +35,8 @@ export type SourceRequest =
       readonly arch: string;
       readonly suite?: string | undefined;
     }
+  /** A root file system's packages; see debian-root-closure.ts. */
+  | ({ readonly type: "debian-root"; readonly arch: string; readonly suite?: string | undefined } & RootWish)
   | { readonly type: "file"; readonly url: string; readonly sha256?: string | undefined }
   /** `from` is where `url` leads to when that is a path of the project; it is not part of the request's name. */
   | { readonly type: "git"; readonly url: string; readonly ref: string; readonly from?: string };
@@ -47,6 +50,13 @@ export function requestName(request: SourceRequest): string {
       return ["debian", request.suite, request.arch, "packages", ...request.packages].filter(Boolean).join(" ");
     case "debian-closure":
       return ["debian", request.suite, request.arch, "closure", ...request.packages].filter(Boolean).join(" ");
+    case "debian-root":
+      return [
+        ...["debian", request.suite, request.arch, "root", request.variant],
+        ...[request.recommends && "recommends", ...request.packages],
+      ]
+        .filter(Boolean)
+        .join(" ");
     case "file":
       return `file ${request.url}`;
     default:
@@ -90,6 +100,8 @@ export class Resolver {
       }
       case "debian-closure":
         return { type: "debian", packages: (await this.archive(request.arch)).closure(request.packages).map(pinOf) };
+      case "debian-root":
+        return { type: "debian", packages: rootPackages(await this.archive(request.arch), request).map(pinOf) };
       case "file":
         return this.#pinFile(request);
       default:

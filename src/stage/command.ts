@@ -18,6 +18,8 @@ export interface CommandStageOptions<O extends string> {
   readonly inputs: Readonly<Record<string, BlobInput>>;
   readonly outputs: readonly O[];
   readonly weight?: Weight;
+  /** As in SandboxOptions. */
+  readonly mounts?: boolean;
 }
 
 type CommandInputs = { readonly toolroot: TreeInput } & Readonly<Record<string, BlobInput | TreeInput>>;
@@ -50,7 +52,7 @@ export function commandStage<O extends string>(
       }
       const root = materializedRoot(store, inputs.toolroot as Parameters<typeof materializedRoot>[1]);
       const onLine = (line: string) => emit({ type: "stage.output", stage: options.name, line });
-      await runInSandbox({ root, build, argv, env, signal, emit, onLine });
+      await runInSandbox({ root, build, argv, env, signal, emit, onLine, mounts: options.mounts });
       const outputs = options.outputs.map((name) => {
         const file = path.join(build, "outputs", name);
         if (!isOwnFile(file)) throw new BootwrightError("PROGRAM_FAILED", `${argv[0]} left no file outputs/${name}`);

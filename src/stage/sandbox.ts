@@ -14,6 +14,8 @@ export interface SandboxOptions {
   /** Writable, seen as /build, where the program starts. */
   readonly build: string;
   readonly argv: readonly string[];
+  /** The program may mount and change its root, within its own namespaces. Default: it has no rights at all. */
+  readonly mounts?: boolean | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   readonly emit: Emit;
@@ -90,11 +92,12 @@ function sandboxCommand(options: SandboxOptions): string[] {
     : bwrapCommand(options);
 }
 
-function bwrapCommand({ root, build, argv, env }: SandboxOptions): string[] {
+function bwrapCommand({ root, build, argv, env, mounts = false }: SandboxOptions): string[] {
   return [
     ...["bwrap", "--unshare-user", "--unshare-all", "--die-with-parent", "--new-session"],
     ...["--json-status-fd", "3"],
     ...["--uid", "0", "--gid", "0", "--hostname", "bootwright"],
+    ...(mounts ? ["--cap-add", "ALL"] : []), // Of the new user namespace, whoever we are outside.
     ...["--ro-bind", root, "/"],
     ...["--proc", "/proc"],
     ...["--dev", "/dev"],

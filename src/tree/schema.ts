@@ -54,11 +54,35 @@ const to = imagePath().default("/").describe("Directory of the image to put it i
 const originSchema = z.union([
   z
     .strictObject({
-      debian: z.array(z.string().min(1)).min(1).describe("Package names."),
-      unpack: z.literal(true).describe("Unpack exactly these packages, without their dependencies and scripts."),
+      debian: z
+        .array(z.string().min(1))
+        .describe("Package names. A whole root is installed: these, what they depend on, and Debian's base system."),
+      unpack: z
+        .boolean()
+        .default(false)
+        .describe("Unpack exactly these packages instead, without their dependencies and scripts."),
+      variant: z
+        .enum(["required", "essential"])
+        .optional()
+        .describe(
+          'The base system: "required" (default; debootstrap calls it minbase), or only what is "essential", without apt.',
+        ),
+      recommends: z.boolean().optional().describe("Install what is recommended, too. Default: false."),
       to,
     })
-    .transform(({ debian: packages, ...rest }) => ({ type: "debian" as const, packages, ...rest })),
+    .superRefine(({ debian, unpack, variant, recommends }, ctx) => {
+      const issue = (key: string, message: string) => ctx.addIssue({ code: "custom", path: [key], message });
+      if (unpack && debian.length === 0) issue("debian", "expected at least one package to unpack");
+      if (unpack && variant !== undefined) issue("variant", "only for a whole root: leave out unpack");
+      if (unpack && recommends !== undefined) issue("recommends", "only for a whole root: leave out unpack");
+    })
+    .transform(({ debian: packages, variant = "required" as const, recommends = false, ...rest }) => ({
+      type: "debian" as const,
+      packages,
+      variant,
+      recommends,
+      ...rest,
+    })),
   z
     .strictObject({ dir: hostPath().describe("Directory on the host."), to })
     .transform((origin) => ({ type: "dir" as const, ...origin })),

@@ -16,6 +16,8 @@ export interface FakePackage {
   readonly arch?: string;
   readonly depends?: string;
   readonly provides?: string;
+  /** Further lines of its stanza: "Essential: yes". */
+  readonly fields?: readonly string[];
   /** Of the .deb; default its name and version. */
   readonly content?: Uint8Array;
 }
@@ -79,6 +81,7 @@ function stanza(one: FakePackage, put: (name: string, bytes: Uint8Array) => stri
   const fields = [`Package: ${name}`, `Version: ${version}`, `Architecture: ${arch}`];
   if (one.depends !== undefined) fields.push(`Depends: ${one.depends}`);
   if (one.provides !== undefined) fields.push(`Provides: ${one.provides}`);
+  fields.push(...(one.fields ?? []));
   return [...fields, `Filename: ${file}`, `Size: ${size}`, `SHA256: ${hash}`, ""].join("\n");
 }
 
