@@ -76,6 +76,7 @@ async function runTests(): Promise<Total> {
           ...process.env,
           TMPDIR: inside("t"),
           XDG_CACHE_HOME: inside("cache"),
+          XDG_DATA_HOME: inside("data"),
           BOOTWRIGHT_TEST_STORE: inside("store"),
           ...(full && { BOOTWRIGHT_TEST_FULL: "1" }),
         },

@@ -2,6 +2,7 @@
 import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import { formatDuration, formatSize } from "../base/size.ts";
+import { BundleUses } from "../catalog/uses.ts";
 import type { PlannedImage } from "../plan/planned-image.ts";
 import { explainGone, PackageGone } from "../source/fetch.ts";
 import { orderStages } from "../stage/graph.ts";
@@ -76,7 +77,15 @@ export async function buildImages(
     linkOutput(file, artifact, { store: project.store, project: project.configFile, name: image.name, key });
     return { image, artifact, file };
   });
+  noteBundles(project, plan);
   return { built, run, plan };
+}
+
+/** So that `kernel rm` can say who uses a bundle. */
+function noteBundles({ session, configFile, lockFile }: Project, { ctx, lock }: ProjectPlan): void {
+  const pins = [...ctx.requests.keys()].map((request) => lock[request]);
+  const bundles = pins.flatMap((pin) => (pin?.type === "bundle" ? [pin.sha256] : []));
+  if (bundles.length > 0) new BundleUses(session.dataDir).note(configFile, { lockFile, bundles });
 }
 
 export async function runPlanned(project: Project, targets: readonly AnyStage[]): Promise<RunReport> {

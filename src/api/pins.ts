@@ -4,10 +4,11 @@ import { requireTools } from "../base/host-tools.ts";
 import { aptSources } from "../source/apt-config.ts";
 import { type Lock, type LockEntry, loadLock, writeLock } from "../source/lock.ts";
 import { Resolver, requestName, type SourceRequest } from "../source/request.ts";
+import { pinBundle } from "./catalogs.ts";
 import type { Project, ProjectPlan } from "./project.ts";
 
 /** The lock with the missing pins added. Throws LOCK_FROZEN or OFFLINE when that is forbidden. */
-export async function pinMissing(project: Project, plan: ProjectPlan): Promise<Lock> {
+export async function pinMissing(project: Project, plan: Pick<ProjectPlan, "ctx">): Promise<Lock> {
   const { session } = project;
   const names = [...plan.ctx.missing.keys()];
   if (session.frozen)
@@ -36,7 +37,7 @@ export async function resolveRequests(
 ): Promise<Record<string, LockEntry>> {
   const tools = new Set(
     requests.flatMap((request) =>
-      request.type === "git" ? (["git"] as const) : request.type === "file" ? [] : (["gpgv"] as const),
+      request.type === "git" ? (["git"] as const) : request.type.startsWith("debian") ? (["gpgv"] as const) : [],
     ),
   );
   requireTools([...tools]);
@@ -55,11 +56,13 @@ export async function resolveRequests(
   return entries;
 }
 
-export function projectResolver({ store, session, config }: Project): Resolver {
+export function projectResolver(project: Project): Resolver {
+  const { store, session, config } = project;
   return new Resolver({
     store,
     emit: session.emit,
     signal: session.signal,
     aptSources: () => aptSources(config.sources.debian, { projectDir: config.dir }),
+    findBundle: (request) => pinBundle(project, request),
   });
 }

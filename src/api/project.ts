@@ -3,6 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import { closeConnections } from "../base/http.ts";
+import { Library } from "../catalog/library.ts";
 import { loadConfig } from "../config/load.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import { PlanContext } from "../plan/context.ts";
@@ -62,16 +63,9 @@ export function planProject(
   project: Project,
   { images, lock }: { images: readonly string[]; lock?: Lock },
 ): ProjectPlan {
-  const { config, session, store } = project;
+  const { config } = project;
   const known = lock ?? loadLock(project.lockFile);
-  const ctx = new PlanContext({
-    config,
-    lock: known,
-    store,
-    offline: session.offline,
-    agentScript: agentScript(),
-    aptSources: () => aptSources(config.sources.debian, { projectDir: config.dir }),
-  });
+  const ctx = planContext(project, known);
   const names = images.length > 0 ? images : Object.keys(config.images);
   if (names.length === 0)
     throw new BootwrightError("CONFIG_INVALID", "the config has no images", {
@@ -86,6 +80,31 @@ export async function planPinned(project: Project, images: readonly string[]): P
   if (plan.ctx.missing.size === 0) return plan;
   const lock = await pinMissing(project, plan);
   return planProject(project, { images, lock });
+}
+
+/** As planPinned, for what is no image. */
+export async function planPinnedWith<T>(
+  project: Project,
+  plan: (ctx: PlanContext) => T,
+): Promise<{ planned: T; ctx: PlanContext }> {
+  const ctx = planContext(project, loadLock(project.lockFile));
+  const planned = plan(ctx);
+  if (ctx.missing.size === 0) return { planned, ctx };
+  const again = planContext(project, await pinMissing(project, { ctx }));
+  return { planned: plan(again), ctx: again };
+}
+
+function planContext({ config, session, store }: Project, lock: Lock): PlanContext {
+  const library = new Library(session.dataDir);
+  return new PlanContext({
+    config,
+    lock,
+    store,
+    offline: session.offline,
+    agentScript: agentScript(),
+    aptSources: () => aptSources(config.sources.debian, { projectDir: config.dir }),
+    ownBundle: (sha256) => library.list().find((one) => one.sha256 === sha256)?.file,
+  });
 }
 
 let script: string | undefined;

@@ -12,6 +12,8 @@ export interface Session {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute path of the store. */
   readonly storeDir: string;
+  /** Absolute path of what this user keeps: imported and pulled bundles, and which catalogs were seen. Not a cache. */
+  readonly dataDir: string;
   /** Fetch nothing. */
   readonly offline: boolean;
   /** Fail when the lock would change. */

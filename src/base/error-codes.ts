@@ -172,6 +172,36 @@ export const ERROR_CODES = {
     title: "A signature does not verify",
     help: "Nothing was used. Check the keyring and the mirror.",
   },
+  SIZE_MISMATCH: {
+    exit: "verification",
+    title: "A file has another size than it was said to have",
+    help: "It is cut off, or something was put in its place. Nothing was used of it.",
+  },
+  ARCH_MISMATCH: {
+    exit: "verification",
+    title: "A kernel is for another architecture",
+    help: "The message names both. `arch` of the config says what is wanted.",
+  },
+  CATALOG_ROLLBACK: {
+    exit: "verification",
+    title: "A catalog went back to an older index",
+    help: "Somebody may be hiding newer kernels from you. Nothing was used of it; the message says which serials.",
+  },
+  CATALOG_MISSING: {
+    exit: "network",
+    title: "There is no catalog at this address",
+    help: "Check `catalogs.NAME.url`. The first `bootwright kernel publish` makes a catalog.",
+  },
+  KERNEL_UNFIT: {
+    exit: "unsupported",
+    title: "A kernel lacks what is required of it",
+    help: "Its stored configuration lacks options that `requires` names. Choose another kernel, or build one with them.",
+  },
+  IN_USE: {
+    exit: "usage",
+    title: "Something is still in use",
+    help: "The message names the projects. `--yes` removes it all the same.",
+  },
   FORMAT_INVALID: {
     exit: "verification",
     title: "A file is not what its format says",

@@ -25,7 +25,11 @@ export function createSession({ flags, cwd, env, interactive, emit, signal }: Se
     ...(flags.config === undefined ? {} : { configFile: path.resolve(from, flags.config) }),
     profiles: flags.profile,
     env,
-    storeDir: path.resolve(from, flags.store ?? defaultStore(env)),
+    storeDir: path.resolve(from, flags.store ?? userDirectory(env, { variable: "XDG_CACHE_HOME", below: ".cache" })),
+    dataDir: path.resolve(
+      from,
+      env.BOOTWRIGHT_DATA ?? userDirectory(env, { variable: "XDG_DATA_HOME", below: ".local/share" }),
+    ),
     offline: flags.offline ?? false,
     frozen: flags.frozen ?? false,
     ...(flags.jobs === undefined ? {} : { jobs: flags.jobs }),
@@ -35,10 +39,9 @@ export function createSession({ flags, cwd, env, interactive, emit, signal }: Se
   };
 }
 
-function defaultStore(env: SessionInput["env"]): string {
-  const cache =
-    env.XDG_CACHE_HOME && path.isAbsolute(env.XDG_CACHE_HOME)
-      ? env.XDG_CACHE_HOME
-      : path.join(env.HOME ?? "/", ".cache");
-  return path.join(cache, "bootwright");
+/** Our directory as the XDG base directory specification has it: relative paths count for nothing. */
+function userDirectory(env: SessionInput["env"], { variable, below }: { variable: string; below: string }): string {
+  const set = env[variable];
+  const base = set && path.isAbsolute(set) ? set : path.join(env.HOME ?? "/", below);
+  return path.join(base, "bootwright");
 }

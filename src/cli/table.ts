@@ -27,6 +27,8 @@ export const COMMANDS: readonly TableEntry[] = [
   entry("inspect", "show what an artifact holds", async () => (await import("./commands/inspect.ts")).inspect),
   entry("diff", "compare two artifacts", async () => (await import("./commands/diff.ts")).diff),
   entry("update", "pin newer sources", async () => (await import("./commands/update.ts")).update),
+  entry("kernel", "list, pull, import and publish kernels", async () => (await import("./commands/kernel.ts")).kernel),
+  entry("keys", "make the keys that the config names", async () => (await import("./commands/keys.ts")).keys),
   entry("store", "list, verify or clean the store", async () => (await import("./commands/store.ts")).store),
   entry(
     "completion",

@@ -68,3 +68,26 @@ test("an unknown image in a partition does not compile", () => {
     },
   });
 });
+
+test("names of catalogs and keys are checked while typing", () => {
+  defineProject({
+    name: "hello",
+    kernels: {
+      good: { from: "catalog", catalog: "kernels", bundle: "generic-6.12" },
+      own: { from: "catalog", catalog: "local", bundle: "mine" },
+      // @ts-expect-error there is no catalog "kernel"
+      bad: { from: "catalog", catalog: "kernel", bundle: "generic-6.12" },
+    },
+    keys: { catalog: { file: "./keys/catalog" } },
+    catalogs: {
+      kernels: { url: "./catalog", keys: ["./keys/catalog.pub"], sign: "catalog" },
+      // @ts-expect-error there is no key "catalogue"
+      others: { url: "./others", keys: ["./keys/catalog.pub"], sign: "catalogue" },
+    },
+    publish: {
+      good: { bundle: "good", to: "catalog:kernels" },
+      // @ts-expect-error there is no catalog "kernel"
+      bad: { bundle: "good", to: "catalog:kernel" },
+    },
+  });
+});

@@ -7,14 +7,22 @@ export function defineProject<
   const T extends string = "default",
   const I extends string = "default",
   const M extends string = "default",
->(project: Project<K, T, I, M>): Project<K, T, I, M> {
+  const C extends string = never,
+  const S extends string = never,
+>(project: Project<K, T, I, M, C, S>): Project<K, T, I, M, C, S> {
   return project;
 }
 
-export interface Project<K extends string, T extends string, I extends string, M extends string>
-  extends Omit<ProjectInput, Referring> {
-  readonly kernel?: NonNullable<ProjectInput["kernel"]>;
-  readonly kernels?: Readonly<Record<K, NonNullable<ProjectInput["kernels"]>[string]>>;
+export interface Project<
+  K extends string,
+  T extends string,
+  I extends string,
+  M extends string,
+  C extends string,
+  S extends string,
+> extends Omit<ProjectInput, Referring> {
+  readonly kernel?: Kernel<NoInfer<C>>;
+  readonly kernels?: Readonly<Record<K, Kernel<NoInfer<C>>>>;
   readonly tree?: Tree<NoInfer<T>>;
   readonly trees?: Readonly<Record<T, Tree<NoInfer<T>>>>;
   readonly initramfs?: Initramfs<NoInfer<K>, NoInfer<T>> | Readonly<Record<I, Initramfs<NoInfer<K>, NoInfer<T>>>>;
@@ -22,6 +30,9 @@ export interface Project<K extends string, T extends string, I extends string, M
   readonly images?: Readonly<Record<M, Image<NoInfer<K>, NoInfer<T>, NoInfer<I>, NoInfer<M>>>>;
   readonly machine?: Machine<NoInfer<M>>;
   readonly machines?: Readonly<Record<string, Machine<NoInfer<M>>>>;
+  readonly keys?: Readonly<Record<S, NonNullable<ProjectInput["keys"]>[string]>>;
+  readonly catalogs?: Readonly<Record<C, Catalog<NoInfer<S>>>>;
+  readonly publish?: Readonly<Record<string, Publication<NoInfer<K>, NoInfer<C>>>>;
   readonly profiles?: Readonly<Record<string, Override<ProjectInput>>>;
 }
 
@@ -35,6 +46,9 @@ type Referring =
   | "images"
   | "machine"
   | "machines"
+  | "keys"
+  | "catalogs"
+  | "publish"
   | "profiles";
 
 type WrittenTree = NonNullable<ProjectInput["tree"]>;
@@ -64,6 +78,12 @@ type Image<K extends string, T extends string, I extends string, M extends strin
     boot: M;
     payload: readonly M[];
   }
+>;
+type Kernel<C extends string> = Replace<NonNullable<ProjectInput["kernel"]>, { catalog: C | "local" }>;
+type Catalog<S extends string> = Replace<NonNullable<ProjectInput["catalogs"]>[string], { sign: S }>;
+type Publication<K extends string, C extends string> = Replace<
+  NonNullable<ProjectInput["publish"]>[string],
+  { bundle: K; to: `catalog:${C}` }
 >;
 type Machine<M extends string> = Replace<NonNullable<ProjectInput["machine"]>, { image: M }>;
 

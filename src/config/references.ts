@@ -9,6 +9,9 @@ import { type ConfigObject, type ConfigPath, isObject, valueAt } from "./path.ts
 /** Stands for "no initramfs". */
 export const NONE = "none";
 
+/** Stands for the user's own library of bundles. */
+export const LOCAL = "local";
+
 interface Rule {
   /** "*" is any key or list position. */
   readonly at: readonly string[];
@@ -24,6 +27,9 @@ const SOURCES = [
 ];
 
 const RULES: readonly Rule[] = [
+  { at: ["kernels", "*", "catalog"], what: "catalog", in: [["catalogs"]], except: LOCAL },
+  { at: ["catalogs", "*", "sign"], what: "key", in: [["keys"]] },
+  { at: ["publish", "*", "bundle"], what: "kernel", in: [["kernels"]] },
   { at: ["initramfs", "*", "kernel"], what: "kernel", in: [["kernels"]] },
   { at: ["images", "*", "kernel"], what: "kernel", in: [["kernels"]] },
   { at: ["images", "*", "initramfs"], what: "initramfs", in: [["initramfs"]], except: NONE },

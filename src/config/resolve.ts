@@ -1,7 +1,9 @@
 /** What a reference means when it is left out: the only thing of its kind. Also what no schema can say about several parts. */
 import type { ImageConfig } from "../image/schema.ts";
+import type { KernelConfig } from "../kernel/schema.ts";
 import type { MachineConfig } from "../vm/schema.ts";
 import { isBootable } from "./bootable.ts";
+import { type ResolvedCatalog, resolveCatalogs } from "./catalogs.ts";
 import type { ConfigIssue } from "./issue.ts";
 import type { ConfigPath } from "./path.ts";
 import { NONE } from "./references.ts";
@@ -20,8 +22,15 @@ export type ResolvedImage =
 
 export type ResolvedMachine = Referring<MachineConfig, { readonly image: string }>;
 
-export interface ResolvedProject extends Omit<ProjectOutput, "images" | "machines" | "profiles" | "seed"> {
+export type ResolvedKernel =
+  | Exclude<KernelConfig, { from: "catalog" }>
+  | Referring<Extract<KernelConfig, { from: "catalog" }>, { readonly catalog: string }>;
+
+export interface ResolvedProject
+  extends Omit<ProjectOutput, "catalogs" | "images" | "kernels" | "machines" | "profiles" | "seed"> {
   readonly seed: string;
+  readonly catalogs: Readonly<Record<string, ResolvedCatalog>>;
+  readonly kernels: Readonly<Record<string, ResolvedKernel>>;
   readonly images: Readonly<Record<string, ResolvedImage>>;
   readonly machines: Readonly<Record<string, ResolvedMachine>>;
 }
@@ -37,6 +46,14 @@ export function resolveReferences(config: ProjectOutput): Resolved {
   const only = onlyOne(issues);
   const kernels = Object.keys(config.kernels);
   const initramfsNames = Object.keys(config.initramfs);
+  const catalogNames = Object.keys(config.catalogs);
+  const resolvedKernels = mapValues(config.kernels, (kernel, name): ResolvedKernel => {
+    if (kernel.from !== "catalog") return kernel;
+    const catalog =
+      kernel.catalog ?? only({ what: "catalog", names: catalogNames, path: ["kernels", name, "catalog"] });
+    return { ...kernel, catalog };
+  });
+  const { catalogs, issues: catalogIssues } = resolveCatalogs(config);
 
   const initramfs = mapValues(config.initramfs, (one, name) => {
     if (one.root && one.init !== "busybox")
@@ -92,9 +109,10 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     }),
   );
 
-  issues.push(...sharedSourceNames(config), ...treeCycles(config));
+  issues.push(...catalogIssues, ...sharedSourceNames(config), ...treeCycles(config));
   const { profiles: _, ...rest } = config;
-  return { project: { ...rest, seed: config.seed ?? config.name, initramfs, images, machines }, issues };
+  const seed = config.seed ?? config.name;
+  return { project: { ...rest, seed, catalogs, kernels: resolvedKernels, initramfs, images, machines }, issues };
 }
 
 type TreeImage = Extract<ImageConfig, { kind: "tar" | "squashfs" | "erofs" | "oci" }>;

@@ -6,9 +6,11 @@
 import { z } from "zod";
 import { DEFAULT_EPOCH } from "../base/clock.ts";
 import { namedMap, nameText } from "../base/schema.ts";
+import { catalogSchema, publicationSchema } from "../catalog/schema.ts";
 import { imageSchema } from "../image/schema.ts";
 import { initramfsShape } from "../initramfs/schema.ts";
 import { kernelSchema } from "../kernel/schema.ts";
+import { keySchema } from "../sign/schema.ts";
 import { sourcesSchema } from "../source/schema.ts";
 import { treeContentShape, treeSchema } from "../tree/schema.ts";
 import { machineSchema } from "../vm/schema.ts";
@@ -48,6 +50,9 @@ const plural = {
   initramfs: namedMap(initramfsSchema).default({}).describe("Initramfs by name."),
   images: namedMap(imageSchema).default({}).describe("What is written, by name."),
   machines: namedMap(machineSchema).default({}).describe("Virtual machines by name."),
+  keys: namedMap(keySchema).default({}).describe("Keys to sign with, by name."),
+  catalogs: namedMap(catalogSchema).default({}).describe("Catalogs of kernels, by name."),
+  publish: namedMap(publicationSchema).default({}).describe("What to publish, by name."),
 };
 
 export const projectSchema = z.strictObject({ ...common, ...plural });

@@ -4,7 +4,7 @@ import type { ResolvedConfig } from "../config/resolved.ts";
 import type { AptSource } from "../source/apt-config.ts";
 import type { FetchContext } from "../source/fetch.ts";
 import { type LocalSource, localSource } from "../source/local.ts";
-import type { Lock, LockEntry } from "../source/lock.ts";
+import { describePin, type Lock, type LockEntry } from "../source/lock.ts";
 import { requestName, type SourceRequest } from "../source/request.ts";
 import type { Store } from "../store/store.ts";
 
@@ -18,12 +18,15 @@ export interface PlanOptions {
   readonly agentScript: string;
   /** Which archives serve packages; asked only when one is fetched. */
   readonly aptSources: () => readonly AptSource[];
+  /** This user's own copy of a bundle, by its SHA-256. */
+  readonly ownBundle: (sha256: string) => string | undefined;
 }
 
 export class PlanContext {
   readonly config: ResolvedConfig;
   readonly agentScript: string;
   readonly fetch: FetchContext;
+  readonly ownBundle: PlanOptions["ownBundle"];
   /** Requests that the lock does not answer, by name. */
   readonly missing = new Map<string, SourceRequest>();
   /** Every request of the planned images, by name. */
@@ -37,6 +40,7 @@ export class PlanContext {
     this.#options = options;
     this.config = options.config;
     this.agentScript = options.agentScript;
+    this.ownBundle = options.ownBundle;
     this.fetch = { offline: options.offline, aptSources: options.aptSources };
   }
 
@@ -52,6 +56,12 @@ export class PlanContext {
     if (entry?.type === type) return entry as Extract<LockEntry, { type: T }>;
     this.missing.set(name, request);
     return undefined;
+  }
+
+  /** What a request was pinned to, in words; "" without a pin. */
+  describePin(request: SourceRequest): string {
+    const entry = this.#options.lock[requestName(request)];
+    return entry === undefined ? "" : describePin(entry);
   }
 
   local(label: string): LocalSource {

@@ -4,11 +4,15 @@ import { kernelFromFiles } from "../kernel/files.ts";
 import { indexModules } from "../kernel/module-index.ts";
 import { kernelFromPackage } from "../kernel/package.ts";
 import { type BlobInput, blobOf, type TreeInput, treeOf } from "../stage/stage.ts";
+import { planBundleKernel } from "./bundles.ts";
 import type { PlanContext } from "./context.ts";
 import { localBlob, localTree, packageTrees } from "./sources.ts";
 
 export interface PlannedKernel {
   readonly image: BlobInput;
+  /** Its .config; empty where it is not known. */
+  readonly config: BlobInput;
+  readonly systemMap: BlobInput;
   /** Text of `uname -r`. */
   readonly release: BlobInput;
   readonly modules: TreeInput;
@@ -20,6 +24,7 @@ export function planKernel(ctx: PlanContext, name: string): PlannedKernel {
   return ctx.once(`kernel:${name}`, () => {
     const config = ctx.config.kernels[name];
     if (config === undefined) throw new BootwrightError("NAME_UNKNOWN", `the config has no kernel ${name}`);
+    if (config.from === "catalog") return planned(name, planBundleKernel(ctx, { name, kernel: config }));
     const stage =
       config.from === "debian"
         ? kernelFromPackage({
@@ -37,8 +42,17 @@ export function planKernel(ctx: PlanContext, name: string): PlannedKernel {
             config: config.config === undefined ? undefined : localBlob(ctx, config.config),
             modules: config.modules === undefined ? undefined : localTree(ctx, config.modules),
           });
-    const modules = treeOf(stage, "modules");
-    const index = indexModules({ name: `modules:${name}`, modules });
-    return { image: blobOf(stage, "image"), release: blobOf(stage, "release"), modules, index: blobOf(index, "index") };
+    return planned(name, {
+      image: blobOf(stage, "image"),
+      config: blobOf(stage, "config"),
+      systemMap: blobOf(stage, "systemMap"),
+      release: blobOf(stage, "release"),
+      modules: treeOf(stage, "modules"),
+    });
   });
+}
+
+function planned(name: string, kernel: Omit<PlannedKernel, "index">): PlannedKernel {
+  const index = indexModules({ name: `modules:${name}`, modules: kernel.modules });
+  return { ...kernel, index: blobOf(index, "index") };
 }

@@ -38,7 +38,15 @@ async function planIn(
   const aptSources = () => {
     throw new Error("planning asks no archive");
   };
-  const ctx = new PlanContext({ config, lock, store: undefined, offline, agentScript: "agent", aptSources });
+  const ctx = new PlanContext({
+    config,
+    lock,
+    store: undefined,
+    offline,
+    agentScript: "agent",
+    aptSources,
+    ownBundle: () => undefined,
+  });
   const planned = planImage(ctx, image ?? Object.keys(config.images)[0]!);
   const stages = orderStages([planned.output.stage]);
   return { ctx, planned, stages, names: stages.map((stage) => stage.name) };

@@ -1,4 +1,5 @@
 /** Stages that bring pinned bytes into the store. Their identity is the pinned digest: where the bytes come from is no part of it. */
+import { pathToFileURL } from "node:url";
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
 import { download, HttpStatusError } from "../base/http.ts";
@@ -34,6 +35,29 @@ export function fetchFile(
     `fetch:${what}-${sha256.slice(0, 8)}`,
     { hash: sha256, size },
     { context, what: url, open: (options) => download(url, { ...options, maxSize: size }) },
+  );
+}
+
+/** A bundle of a catalog. `file` is a copy that this user has; it serves offline, too. */
+export function fetchBundle(
+  { name, sha256, size }: { name: string; sha256: string; size: number },
+  { context, url, file }: { context: FetchContext; url: string | undefined; file: string | undefined },
+): Stage<Record<never, never>, { file: BlobArtifact }> {
+  const what = `bundle ${name}`;
+  const from = file === undefined ? url : pathToFileURL(file).href;
+  return fetchStage(
+    `fetch:${name}`,
+    { hash: sha256, size },
+    {
+      context: { ...context, offline: context.offline && file === undefined },
+      what,
+      open: (options) => {
+        if (from !== undefined) return download(from, { ...options, maxSize: size });
+        throw new BootwrightError("PATH_MISSING", `${what} is not among this user's own bundles`, {
+          hint: `bootwright kernel import ${name} --from DIR`,
+        });
+      },
+    },
   );
 }
 

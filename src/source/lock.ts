@@ -20,7 +20,20 @@ export interface LockedPackage {
 export type LockEntry =
   | { readonly type: "debian"; readonly packages: readonly LockedPackage[] }
   | { readonly type: "file"; readonly size: number; readonly sha256: string }
-  | { readonly type: "git"; readonly commit: string };
+  | { readonly type: "git"; readonly commit: string }
+  | LockedBundle;
+
+/** A bundle of a catalog as pinned. */
+export interface LockedBundle {
+  readonly type: "bundle";
+  readonly version: string;
+  readonly arch: string;
+  /** Of the index that it was found in; 0 for the user's own library. */
+  readonly serial: number;
+  /** Bytes. */
+  readonly size: number;
+  readonly sha256: string;
+}
 
 /** Request → pin. The request's text says all that the answer depends on: "debian amd64 busybox-static". */
 export type Lock = Readonly<Record<string, LockEntry>>;
@@ -94,6 +107,8 @@ export function describePin(entry: LockEntry): string {
     }
     case "file":
       return `sha256:${entry.sha256.slice(0, 12)}`;
+    case "bundle":
+      return `${entry.version} (${entry.arch}, sha256:${entry.sha256.slice(0, 12)})`;
     default:
       return `commit ${entry.commit.slice(0, 12)}`;
   }
@@ -121,6 +136,11 @@ function parseEntry(value: unknown): LockEntry | undefined {
     return { type: "file", size: value.size, sha256: value.sha256 };
   if (value.type === "git" && typeof value.commit === "string" && /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(value.commit))
     return { type: "git", commit: value.commit };
+  if (value.type === "bundle") {
+    const { version, arch, serial, size, sha256 } = value;
+    if (!isText(version) || !isText(arch) || !isSize(serial) || !isSize(size) || !isSha256(sha256)) return undefined;
+    return { type: "bundle", version, arch, serial, size, sha256 };
+  }
   if (value.type !== "debian" || !Array.isArray(value.packages)) return undefined;
   const packages: LockedPackage[] = [];
   for (const p of value.packages as unknown[]) {

@@ -11,7 +11,7 @@ import type { AptSource } from "./apt-config.ts";
 import { type DebianArchive, dependsOf, openArchive, pinOf } from "./debian-archive.ts";
 import { type RootWish, rootPackages } from "./debian-root-closure.ts";
 import { refuseOptions } from "./git.ts";
-import type { LockEntry } from "./lock.ts";
+import type { LockEntry, LockedBundle } from "./lock.ts";
 
 export type SourceRequest =
   /** A kernel package, or a meta package that leads to one. */
@@ -39,7 +39,18 @@ export type SourceRequest =
   | ({ readonly type: "debian-root"; readonly arch: string; readonly suite?: string | undefined } & RootWish)
   | { readonly type: "file"; readonly url: string; readonly sha256?: string | undefined }
   /** `from` is where `url` leads to when that is a path of the project; it is not part of the request's name. */
-  | { readonly type: "git"; readonly url: string; readonly ref: string; readonly from?: string };
+  | { readonly type: "git"; readonly url: string; readonly ref: string; readonly from?: string }
+  | BundleRequest;
+
+/** A bundle of a catalog that the config names. */
+export interface BundleRequest {
+  readonly type: "bundle";
+  /** "local" is the user's own library. */
+  readonly catalog: string;
+  readonly bundle: string;
+  readonly version?: string | undefined;
+  readonly arch: "x86_64" | "aarch64";
+}
 
 /** "debian amd64 bookworm kernel linux-image-cloud-amd64". */
 export function requestName(request: SourceRequest): string {
@@ -59,6 +70,8 @@ export function requestName(request: SourceRequest): string {
         .join(" ");
     case "file":
       return `file ${request.url}`;
+    case "bundle":
+      return ["bundle", request.arch, request.catalog, request.bundle, request.version].filter(Boolean).join(" ");
     default:
       return `git ${request.url} ${request.ref}`;
   }
@@ -70,6 +83,8 @@ export interface ResolveOptions {
   readonly signal: AbortSignal;
   /** Which archives serve packages; asked only when a package is. */
   readonly aptSources: () => readonly AptSource[];
+  /** Catalogs are a domain of their own; absent where nothing asks for a bundle. */
+  readonly findBundle?: (request: BundleRequest) => Promise<LockedBundle>;
 }
 
 /** Opens each archive once for many requests. */
@@ -104,6 +119,9 @@ export class Resolver {
         return { type: "debian", packages: rootPackages(await this.archive(request.arch), request).map(pinOf) };
       case "file":
         return this.#pinFile(request);
+      case "bundle":
+        if (this.#options.findBundle === undefined) throw new Error("this resolver knows no catalogs");
+        return this.#options.findBundle(request);
       default:
         return this.#pinCommit(request);
     }

@@ -30,6 +30,7 @@ describe("--json prints one document", () => {
     inspect: ["inspect", "uki"],
     diff: ["diff", "uki", "uki"],
     store: ["store", "ls"],
+    kernel: ["kernel", "ls"],
     completion: ["completion", "bash"],
     help: ["help", "build"],
     version: ["version"],

@@ -38,7 +38,7 @@ export function startCli(
     cwd,
     detached: group,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...userEnvironment(), BOOTWRIGHT_STORE: store, ...env },
+    env: { ...userEnvironment(), BOOTWRIGHT_STORE: store, BOOTWRIGHT_DATA: path.join(store, "user"), ...env },
   });
   const text = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const)

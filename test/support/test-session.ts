@@ -35,6 +35,7 @@ export function sharedStore(): string {
 
 export interface TestSessionOptions {
   readonly storeDir?: string;
+  readonly dataDir?: string;
   readonly emit?: Emit;
   readonly signal?: AbortSignal;
   readonly offline?: boolean;
@@ -48,6 +49,7 @@ export function testSession(cwd: string, options: TestSessionOptions = {}): Sess
     profiles: options.profiles ?? [],
     env: process.env,
     storeDir: options.storeDir ?? sharedStore(),
+    dataDir: options.dataDir ?? path.join(cwd, "data of the user"),
     offline: options.offline ?? false,
     frozen: options.frozen ?? false,
     interactive: false,

@@ -1,0 +1,95 @@
+/** Builds the kernels that the config publishes and adds them to their catalogs as bundles. */
+import { EXIT } from "../base/error-codes.ts";
+import { BootwrightError } from "../base/errors.ts";
+import { decodeManifest, describeBundle } from "../catalog/manifest.ts";
+import { type NewBundle, type Published, publishBundles } from "../catalog/publish-bundle.ts";
+import { SeenSerials } from "../catalog/seen.ts";
+import { planBundle } from "../plan/bundles.ts";
+import { loadSigningKey } from "../sign/signing-key.ts";
+import { runPlanned } from "./build.ts";
+import { catalogKeys, catalogTarget, isoNow } from "./catalogs.ts";
+import { openProject, type Project, planPinnedWith } from "./project.ts";
+import type { Report, Session } from "./session.ts";
+
+export interface KernelPublishOptions {
+  /** Names of `publish`; default all. */
+  readonly names: readonly string[];
+  readonly dryRun: boolean;
+}
+
+export async function kernelPublish(session: Session, { names, dryRun }: KernelPublishOptions): Promise<Report> {
+  await using project = await openProject(session);
+  const chosen = choose(project, names);
+  const bundles = await buildBundles(project, chosen);
+  const done: (Published & { catalog: string })[] = [];
+  for (const [catalog, some] of Map.groupBy(bundles, ({ catalog }) => catalog)) {
+    const published = await publishBundles(catalogTarget(project, catalog), {
+      bundles: some.map(({ bundle }) => bundle),
+      name: catalog,
+      secret: loadSigningKey(project.config.keys[project.config.catalogs[catalog]!.sign!]!, {
+        projectDir: project.config.dir,
+      }),
+      keys: catalogKeys(project, catalog),
+      seen: new SeenSerials(session.dataDir),
+      now: isoNow(),
+      signal: session.signal,
+      dryRun,
+    });
+    done.push(...published.map((one) => ({ ...one, catalog })));
+  }
+  const fresh = done.filter(({ known }) => !known);
+  return {
+    data: {
+      published: done.map(({ bundle: { name, version, arch }, known, catalog }) => ({
+        name,
+        version,
+        arch,
+        known,
+        catalog,
+      })),
+      dryRun,
+    },
+    text: done
+      .map(({ bundle, known, catalog }) =>
+        known
+          ? `${describeBundle(bundle)} is in catalog ${catalog} already`
+          : `${dryRun ? "would publish" : "published"} ${describeBundle(bundle)} to catalog ${catalog}`,
+      )
+      .join("\n"),
+    exit: dryRun && fresh.length > 0 ? EXIT.different : EXIT.ok,
+  };
+}
+
+function choose({ config }: Project, names: readonly string[]): readonly string[] {
+  const all = Object.keys(config.publish);
+  if (all.length === 0)
+    throw new BootwrightError("CONFIG_INVALID", "the config publishes nothing", {
+      hint: 'add: publish: { kernel: { bundle: "default", to: "catalog:kernels" } }',
+    });
+  const unknown = names.find((name) => !all.includes(name));
+  if (unknown !== undefined)
+    throw new BootwrightError("NAME_UNKNOWN", `the config publishes nothing under "${unknown}"`, {
+      hint: `it publishes: ${all.join(", ")}`,
+    });
+  return names.length === 0 ? all : names;
+}
+
+async function buildBundles(
+  project: Project,
+  names: readonly string[],
+): Promise<readonly { catalog: string; bundle: NewBundle }[]> {
+  const { store, config } = project;
+  const { planned } = await planPinnedWith(project, (ctx) => names.map((name) => planBundle(ctx, name)));
+  const run = await runPlanned(
+    project,
+    planned.flatMap(({ bundle, manifest }) => [bundle.stage, manifest.stage]),
+  );
+  return planned.map((one, i) => {
+    const { hash, size } = run.output(one.bundle.stage, one.bundle.output);
+    const manifest = store.blobs.readAll(run.output(one.manifest.stage, one.manifest.output));
+    return {
+      catalog: config.publish[names[i]!]!.to.slice("catalog:".length),
+      bundle: { manifest: decodeManifest(manifest, one.name), local: store.blobs.path(hash), size, sha256: hash },
+    };
+  });
+}

@@ -1,0 +1,18 @@
+/** How a config names a catalog's place: an address, or a directory relative to the config. */
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { bundlePath } from "./catalog-index.ts";
+
+/** The directory, when the catalog is one that can be reached as files. */
+export function catalogDirectory(url: string, projectDir: string): string | undefined {
+  if (/^https?:\/\//.test(url)) return undefined;
+  return url.startsWith("file://") ? fileURLToPath(url) : path.resolve(projectDir, url);
+}
+
+/** Where a bundle's bytes are: http(s) or file. */
+export function bundleUrl(url: string, { projectDir, sha256 }: { projectDir: string; sha256: string }): string {
+  const dir = catalogDirectory(url, projectDir);
+  return dir === undefined
+    ? `${url.replace(/\/+$/, "")}/${bundlePath(sha256)}`
+    : pathToFileURL(path.join(dir, bundlePath(sha256))).href;
+}

@@ -1,0 +1,90 @@
+/** A catalog in a directory: on this machine, on a share, or what a web server serves. */
+import fs from "node:fs";
+import path from "node:path";
+import { BootwrightError, ioError, systemCode } from "../base/errors.ts";
+import { ensureDir, removeQuietly, temporaryName, writeFileAtomic } from "../base/fs.ts";
+import type { CatalogTarget } from "./target.ts";
+
+/** All writes survive power loss: what was published stays published. */
+export function directoryTarget(dir: string): CatalogTarget {
+  const at = (name: string): string => path.join(dir, name);
+  return {
+    address: dir,
+    async read(name, { maxSize }) {
+      const file = at(name);
+      const size = fs.statSync(file, { throwIfNoEntry: false })?.size;
+      if (size === undefined) return undefined;
+      if (size > maxSize)
+        throw new BootwrightError("LIMIT_EXCEEDED", `${file} has ${size} bytes; at most ${maxSize} fit`);
+      try {
+        return fs.readFileSync(file);
+      } catch (error) {
+        throw ioError("read", file, error);
+      }
+    },
+    async putFile(name, { local, size }) {
+      const file = at(name);
+      if (fs.statSync(file, { throwIfNoEntry: false })?.size === size) return;
+      await placing(file, async (temporary) => {
+        fs.copyFileSync(local, temporary, fs.constants.COPYFILE_FICLONE);
+        fs.chmodSync(temporary, 0o644);
+        sync(temporary);
+        fs.renameSync(temporary, file);
+      });
+    },
+    async create(name, bytes) {
+      const file = at(name);
+      return placing(file, async (temporary) => {
+        fs.writeFileSync(temporary, bytes, { mode: 0o644 });
+        sync(temporary);
+        try {
+          fs.linkSync(temporary, file); // Unlike a rename, a link does not replace.
+          return true;
+        } catch (error) {
+          if (systemCode(error) === "EEXIST") return false;
+          throw error;
+        }
+      });
+    },
+    async replace(name, bytes) {
+      writeFileAtomic(at(name), bytes, { sync: true });
+    },
+  };
+}
+
+/** Writes beside `file`, and leaves nothing else. */
+async function placing<T>(file: string, place: (temporary: string) => Promise<T>): Promise<T> {
+  const temporary = temporaryName(file);
+  ensureDir(path.dirname(file));
+  try {
+    const placed = await place(temporary);
+    syncDirectory(path.dirname(file));
+    return placed;
+  } catch (error) {
+    throw ioError("write", file, error);
+  } finally {
+    removeQuietly(temporary);
+  }
+}
+
+/** Before the file gets its name: else a crash could leave the name with other bytes. */
+function sync(file: string): void {
+  const fd = fs.openSync(file, "r+");
+  try {
+    fs.fsyncSync(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** Some file systems cannot; then their own order has to do. */
+function syncDirectory(dir: string): void {
+  try {
+    const fd = fs.openSync(dir, "r");
+    try {
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  } catch {}
+}

@@ -1,0 +1,157 @@
+/**
+ * Adds bundles to a catalog. The bundle's file goes first, under its digest; then the next index is made, which only one
+ * publisher can (the loser goes on from the winner's); last the newest serial is written down. Killed anywhere, readers
+ * see the old catalog or the new one; an index whose serial was not written down yet is picked up by the next publisher.
+ */
+import type { KeyObject } from "node:crypto";
+import { BootwrightError } from "../base/errors.ts";
+import type { MinisignKey } from "../formats/minisign.ts";
+import {
+  bundlePath,
+  type CatalogEntry,
+  type CatalogIndex,
+  CURRENT,
+  indexDigest,
+  indexPath,
+  signIndex,
+} from "./catalog-index.ts";
+import type { BundleIdentity, BundleManifest } from "./manifest.ts";
+import { describeBundle } from "./manifest.ts";
+import { findCatalog, type OpenedCatalog, readIndex } from "./open-catalog.ts";
+import type { SeenSerials } from "./seen.ts";
+import type { CatalogTarget } from "./target.ts";
+
+export interface NewBundle {
+  readonly manifest: BundleManifest;
+  /** The bundle's file. */
+  readonly local: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+export interface PublishOptions {
+  /** The catalog's name, for one that is made now. */
+  readonly name: string;
+  readonly secret: KeyObject;
+  readonly keys: readonly MinisignKey[];
+  readonly seen: SeenSerials;
+  /** ISO 8601, UTC. */
+  readonly now: string;
+  readonly signal: AbortSignal;
+  /** Say what would be done. */
+  readonly dryRun: boolean;
+}
+
+export interface Published {
+  readonly bundle: BundleIdentity;
+  /** Already there with the same bytes: nothing was done. */
+  readonly known: boolean;
+}
+
+/** How often another publisher may be first. */
+const ATTEMPTS = 20;
+
+/** Throws EXISTS when a version is there with other bytes, and what reading throws. */
+export async function publishBundles(
+  target: CatalogTarget,
+  { bundles, ...options }: PublishOptions & { readonly bundles: readonly NewBundle[] },
+): Promise<readonly Published[]> {
+  for (let attempt = 1; ; attempt++) {
+    const before = await newestCatalog(target, options);
+    const fresh = bundles.filter((bundle) => !isKnown(before?.index, bundle));
+    const published = bundles.map((bundle) => ({ bundle: bundle.manifest, known: !fresh.includes(bundle) }));
+    if (fresh.length === 0 || options.dryRun) return published;
+    for (const { local, size, sha256 } of fresh) {
+      options.signal.throwIfAborted();
+      await target.putFile(bundlePath(sha256), { local, size });
+    }
+    const entries = fresh.map((bundle) => entryOf(bundle, options.now));
+    if (await appendIndex(target, { before, entries, ...options })) return published;
+    if (attempt >= ATTEMPTS)
+      throw new BootwrightError("STORE_LOCKED", `${target.address}: others publish all the time`, {
+        hint: "try again",
+      });
+  }
+}
+
+/** False when another publisher has made this serial meanwhile. */
+async function appendIndex(
+  target: CatalogTarget,
+  options: PublishOptions & { before: OpenedCatalog | undefined; entries: readonly CatalogEntry[] },
+): Promise<boolean> {
+  const { before, entries, secret, now } = options;
+  const index: CatalogIndex = {
+    name: before?.index.name ?? options.name,
+    serial: (before?.index.serial ?? 0) + 1,
+    updated: now,
+    previous: before?.digest ?? "",
+    bundles: [...(before?.index.bundles ?? []), ...entries],
+  };
+  const file = signIndex(index, secret);
+  if (!(await target.create(indexPath(index.serial), file))) return false;
+  await switchTo(target, { index, digest: indexDigest(file) }, options);
+  return true;
+}
+
+/** The index that counts, with those behind it whose publisher died before it had written down their serial. */
+async function newestCatalog(target: CatalogTarget, options: PublishOptions): Promise<OpenedCatalog | undefined> {
+  const { keys, signal, dryRun } = options;
+  const current = await findCatalog(target, options);
+  let newest = current;
+  for (;;) {
+    const serial: number = (newest?.index.serial ?? 0) + 1;
+    const next = await readIndex(target, { serial, keys, signal });
+    if (next === undefined) break;
+    if (next.index.previous !== (newest?.digest ?? ""))
+      throw new BootwrightError(
+        "FORMAT_INVALID",
+        `${target.address}/${indexPath(serial)} does not follow from index ${serial - 1}`,
+      );
+    newest = next;
+  }
+  if (newest !== undefined && newest !== current && !dryRun) await switchTo(target, newest, options);
+  return newest;
+}
+
+/** Two publishers may switch in either order: whoever comes last looks whether it is the newest. */
+async function switchTo(target: CatalogTarget, { index }: OpenedCatalog, options: PublishOptions): Promise<void> {
+  let serial = index.serial;
+  for (;;) {
+    await target.replace(CURRENT, Buffer.from(`${serial}\n`));
+    const next = await readIndex(target, { serial: serial + 1, keys: options.keys, signal: options.signal });
+    if (next === undefined) break;
+    serial++;
+  }
+  options.seen.remember(serial, { address: target.address, keys: options.keys });
+}
+
+/** True when it is there with these bytes. Throws EXISTS when it is there with others: a version never changes. */
+function isKnown(index: CatalogIndex | undefined, { manifest, sha256 }: NewBundle): boolean {
+  const same = index?.bundles.filter((one) => one.name === manifest.name && one.arch === manifest.arch) ?? [];
+  const there = same.find((one) => one.version === manifest.version);
+  if (there === undefined || there.sha256 === sha256) return there !== undefined;
+  throw new BootwrightError("EXISTS", `the catalog has ${describeBundle(manifest)} already, with other bytes`, {
+    hint: `a version never changes; publish it as ${nextVersion(
+      manifest.version,
+      same.map((one) => one.version),
+    )}`,
+    detail: `there  sha256:${there.sha256}\nhere   sha256:${sha256}`,
+  });
+}
+
+/** "6.12.48" → "6.12.48-1", "-2" … */
+function nextVersion(version: string, taken: readonly string[]): string {
+  const base = version.replace(/-\d+$/, "");
+  for (let n = 1; ; n++) if (!taken.includes(`${base}-${n}`)) return `${base}-${n}`;
+}
+
+const entryOf = ({ manifest, size, sha256 }: NewBundle, added: string): CatalogEntry => ({
+  name: manifest.name,
+  version: manifest.version,
+  arch: manifest.arch,
+  release: manifest.release,
+  size,
+  sha256,
+  features: manifest.features,
+  added,
+});
