@@ -2,6 +2,7 @@
 import { systemClock } from "../base/clock.ts";
 import { EXIT } from "../base/error-codes.ts";
 import { formatSize } from "../base/size.ts";
+import { cachesSize } from "../store/caches.ts";
 import { collect } from "../store/collect.ts";
 import { Store } from "../store/store.ts";
 import { listTmp } from "../store/tmp.ts";
@@ -32,6 +33,7 @@ export async function store(session: Session, options: StoreOptions): Promise<Re
 }
 
 function listReport(store: Store): Report {
+  const caches = cachesSize(store.dir);
   const blobs = [...store.blobs.list()];
   const bytes = blobs.reduce((sum, blob) => sum + blob.size, 0);
   const [{ results }] = store.db.all<{ results: number }>("SELECT count(*) AS results FROM results") as [
@@ -46,13 +48,14 @@ function listReport(store: Store): Report {
       dir: store.dir,
       blobs: blobs.length,
       bytes,
+      caches,
       results,
       refs: refs.map((ref) => ({ ...ref })),
       running: store.running().length,
       leftovers: left,
     },
     text: [
-      `${store.dir}: ${blobs.length} blobs, ${formatSize(bytes)}, ${results} results`,
+      `${store.dir}: ${blobs.length} blobs, ${formatSize(bytes)}, ${results} results${caches === 0 ? "" : `, ${formatSize(caches)} of programs' caches`}`,
       ...refs.map(
         (ref) =>
           `  ${ref.name.padEnd(16)} ${formatSize(ref.size).padStart(10)}  sha256:${ref.hash.slice(0, 12)}  ${ref.project}`,
@@ -85,7 +88,9 @@ function gcReport(store: Store, { keep = 0, dryRun }: StoreOptions): Report {
   const would = dryRun ? "would remove" : "removed";
   return {
     data: { ...report, dryRun },
-    text: `${would} ${report.removedBlobs} blobs (${formatSize(report.freed)}) and ${report.removedResults} results; ${report.keptBlobs} blobs (${formatSize(report.kept)}) stay`,
-    exit: dryRun && report.removedBlobs > 0 ? EXIT.different : EXIT.ok,
+    text: `${would} ${report.removedBlobs} blobs (${formatSize(report.freed)}) and ${report.removedResults} results${
+      report.freedCaches === 0 ? "" : `, ${formatSize(report.freedCaches)} of programs' caches`
+    }; ${report.keptBlobs} blobs (${formatSize(report.kept)}) stay`,
+    exit: dryRun && report.removedBlobs + report.freedCaches > 0 ? EXIT.different : EXIT.ok,
   };
 }

@@ -55,6 +55,23 @@ describe.each([
     ]);
   });
 
+  it("keeps what it writes into a cache, and nothing else that lies in memory", async () => {
+    const { build, root } = sandbox();
+    const cache = tempDir();
+    for (const name of ["caches/c", "m"]) fs.mkdirSync(path.join(build, name), { recursive: true });
+    const argv = [
+      "sh",
+      "-c",
+      "cat caches/c/*; echo now >caches/c/file; echo gone >m/file; cat m/file; df m | tail -n1",
+    ];
+    const run = () =>
+      runInSandbox({ root, build, argv, env: {}, caches: { c: cache }, inMemory: "m", signal: never, emit: silent });
+    fs.writeFileSync(path.join(cache, "file"), "before\n");
+    expect((await run()).stdout.toString()).toMatch(/^before\ngone\ntmpfs /);
+    expect((await run()).stdout.toString()).toMatch(/^now\n/);
+    expect(fs.readdirSync(path.join(build, "m"))).toEqual([]);
+  });
+
   it("sees no file of the host", async () => {
     const { text, root } = sandbox();
     expect((await text("ls", "/")).trim().split("\n")).toEqual(["bin", "build", "dev", "proc", "tmp"]);

@@ -17,6 +17,10 @@ export interface SandboxOptions {
   /** The program may mount and change its root, within its own namespaces. Default: it has no rights at all. */
   readonly mounts?: boolean | undefined;
   readonly env: Readonly<Record<string, string>>;
+  /** Directories of the host by name, writable, seen as /build/caches/NAME, where /build must have a directory for each. */
+  readonly caches?: Readonly<Record<string, string>>;
+  /** A directory below /build that lies in memory: tens of thousands of small files come and go at once. /build must have it. */
+  readonly inMemory?: string;
   readonly signal: AbortSignal;
   readonly emit: Emit;
   readonly onLine?: (line: string) => void;
@@ -92,7 +96,7 @@ function sandboxCommand(options: SandboxOptions): string[] {
     : bwrapCommand(options);
 }
 
-function bwrapCommand({ root, build, argv, env, mounts = false }: SandboxOptions): string[] {
+function bwrapCommand({ root, build, argv, env, mounts = false, caches = {}, inMemory }: SandboxOptions): string[] {
   return [
     ...["bwrap", "--unshare-user", "--unshare-all", "--die-with-parent", "--new-session"],
     ...["--json-status-fd", "3"],
@@ -103,6 +107,8 @@ function bwrapCommand({ root, build, argv, env, mounts = false }: SandboxOptions
     ...["--dev", "/dev"],
     ...["--tmpfs", "/tmp"],
     ...["--bind", build, "/build"],
+    ...Object.entries(caches).flatMap(([name, dir]) => ["--bind", dir, `/build/caches/${name}`]),
+    ...(inMemory === undefined ? [] : ["--tmpfs", `/build/${inMemory}`]),
     ...["--chdir", "/build"],
     "--clearenv",
     ...Object.entries({ ...FIXED_ENVIRONMENT, ...env }).flatMap(([name, value]) => ["--setenv", name, value]),
@@ -116,8 +122,8 @@ function bwrapCommand({ root, build, argv, env, mounts = false }: SandboxOptions
  * a tmpfs's usual 1777: in a sticky directory the kernel lets nobody open another's file with O_CREAT, so `>/dev/null` fails.
  */
 const UNSHARE_SCRIPT = `set -e
-root=$1 build=$2
-shift 2
+root=$1 build=$2 memory=$3 caches=$4
+shift 4
 mount --rbind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount -t tmpfs tmpfs "$root/tmp"
@@ -128,12 +134,18 @@ for device in null zero full random urandom; do
 done
 ln -s /proc/self/fd "$root/dev/fd"
 mount --bind "$build" "$root/build"
+[ -z "$memory" ] || mount -t tmpfs tmpfs "$root/build/$memory"
+while [ "$caches" -gt 0 ]; do
+  mount --bind "$2" "$root/build/caches/$1"
+  shift 2
+  caches=$((caches - 1))
+done
 mount -o remount,bind,ro "$root"
 hostname bootwright 2>/dev/null || :
 echo ${STARTED} >&3
 exec "$@" 3>&-`;
 
-function unshareCommand({ root, build, argv, env }: SandboxOptions): string[] {
+function unshareCommand({ root, build, argv, env, caches = {}, inMemory = "" }: SandboxOptions): string[] {
   const set = Object.entries({ ...FIXED_ENVIRONMENT, ...env }).map(([name, value]) => `${name}=${value}`);
   // The program's PATH is not where this host keeps its own programs.
   const enter = findProgram("unshare") ?? "unshare";
@@ -151,6 +163,7 @@ function unshareCommand({ root, build, argv, env }: SandboxOptions): string[] {
       "--uts",
     ],
     ...["--", "sh", "-c", UNSHARE_SCRIPT, "bootwright-sandbox", root, build],
+    ...[inMemory, String(Object.keys(caches).length), ...Object.entries(caches).flat()],
     ...["env", "-i", ...set],
     ...[enter, `--root=${root}`, "--wd=/build"],
     ...argv,

@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { listing, tempDir, tempStore } from "../../test/support/temp-store.ts";
 import { digestOf } from "../base/digest.ts";
 import { type Artifact, blobArtifact } from "./artifact.ts";
+import { cacheDirectory } from "./caches.ts";
 import { collect } from "./collect.ts";
 import { materializedRoot } from "./materialize.ts";
 import { Store } from "./store.ts";
@@ -34,11 +35,33 @@ function addRef(store: Store, artifact: Artifact): void {
   );
 }
 
+describe("programs' caches", () => {
+  it("count, and go when the store is larger than it may be", () => {
+    const store = tempStore();
+    const dir = cacheDirectory(store.dir, "compiler");
+    fs.mkdirSync(path.join(dir, "a"));
+    fs.writeFileSync(path.join(dir, "a/object"), "12345");
+    const options = { now: Date.now() };
+    expect(collect(store, { ...options, keep: 5 })).toMatchObject({ freedCaches: 0 });
+    expect(collect(store, { ...options, keep: 4, dryRun: true })).toMatchObject({ freedCaches: 5 });
+    expect(fs.existsSync(dir)).toBe(true);
+    expect(collect(store, { ...options, keep: 4 })).toMatchObject({ freedCaches: 5 });
+    expect(fs.existsSync(dir)).toBe(false);
+  });
+});
+
 describe("collect", () => {
   it("removes what was used longest ago until the rest fits", () => {
     const store = storeOf("old", "middle", "new");
     const report = collect(store, { keep: 2 * SIZE, now: soon() });
-    expect(report).toEqual({ removedResults: 1, removedBlobs: 1, freed: SIZE, kept: 2 * SIZE, keptBlobs: 2 });
+    expect(report).toEqual({
+      removedResults: 1,
+      removedBlobs: 1,
+      freed: SIZE,
+      kept: 2 * SIZE,
+      keptBlobs: 2,
+      freedCaches: 0,
+    });
     expect(there(store, "old", "middle", "new")).toEqual(["middle", "new"]);
     expect(["old", "middle", "new"].map((key) => store.lookup(key)?.key)).toEqual([undefined, "middle", "new"]);
   });

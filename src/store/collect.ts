@@ -8,6 +8,7 @@ import path from "node:path";
 import { removeTree } from "../base/fs.ts";
 import { decodeTree } from "../formats/filetree-codec.ts";
 import type { Artifact } from "./artifact.ts";
+import { cachesSize, removeCaches } from "./caches.ts";
 import type { Store } from "./store.ts";
 import { listTmp } from "./tmp.ts";
 
@@ -18,6 +19,8 @@ export interface CollectReport {
   readonly freed: number;
   readonly kept: number;
   readonly keptBlobs: number;
+  /** Bytes of programs' caches, which go as a whole: what they remember can be found out again. */
+  readonly freedCaches: number;
 }
 
 /** The kernel stamps files with the time of its last tick, so a file can look older than it is (CONFIG_HZ=100, doubled). */
@@ -77,12 +80,17 @@ export function collect(store: Store, options: { keep: number; dryRun?: boolean;
     dropRoots(store, live);
   }
   const total = [...sizes.values()].reduce((n, { size }) => n + size, 0);
+  const caches = cachesSize(store.dir);
+  // Results first: they cost more to make again. Never under a running build, whose program may be at work in there.
+  const freedCaches = total - freed + caches > options.keep && running.length === 0 ? caches : 0;
+  if (freedCaches > 0 && !options.dryRun) removeCaches(store.dir);
   return {
     removedResults: doomed.length,
     removedBlobs,
     freed,
     kept: total - freed,
     keptBlobs: sizes.size - removedBlobs,
+    freedCaches,
   };
 }
 
