@@ -57,7 +57,10 @@ export async function buildImages(
   options: BuildOptions & { extra?: (image: PlannedImage) => readonly OutputRef[] },
 ): Promise<{ built: BuiltImage[]; run: RunReport; plan: ProjectPlan }> {
   const plan = await planPinned(project, options.images);
-  const extras = plan.images.flatMap((image) => options.extra?.(image) ?? []);
+  const extras = plan.images.flatMap((image) => [
+    ...(options.extra?.(image) ?? []),
+    ...(image.named === undefined ? [] : [image.named.release]),
+  ]);
   const targets = [...plan.images.map((image) => image.output), ...extras].map((ref) => ref.stage);
   const run = await runPlanned(project, targets);
   const output = options.output === undefined ? undefined : path.resolve(project.session.cwd, options.output);
@@ -67,13 +70,14 @@ export async function buildImages(
     });
   const built = plan.images.map((image) => {
     const artifact = run.output(image.output.stage, image.output.output);
+    const key = run.stages.find((report) => report.stage === image.output.stage.name)!.key;
+    const fileName = imageFileName(image, { project, run, key });
     const file =
       output === undefined
-        ? path.join(project.outDir, image.fileName)
+        ? path.join(project.outDir, fileName)
         : path.extname(output) !== ""
           ? output
-          : path.join(output, image.fileName);
-    const key = run.stages.find((report) => report.stage === image.output.stage.name)!.key;
+          : path.join(output, fileName);
     linkOutput(file, artifact, { store: project.store, project: project.configFile, name: image.name, key });
     return { image, artifact, file };
   });
@@ -86,6 +90,23 @@ function noteBundles({ session, configFile, lockFile }: Project, { ctx, lock }: 
   const pins = [...ctx.requests.keys()].map((request) => lock[request]);
   const bundles = pins.flatMap((pin) => (pin?.type === "bundle" ? [pin.sha256] : []));
   if (bundles.length > 0) new BundleUses(session.dataDir).note(configFile, { lockFile, bundles });
+}
+
+/** "vmlinuz-{kernel.release}-{key}.efi" → "vmlinuz-6.12.48-truthdb-1a2b3c4d.efi". */
+function imageFileName(
+  image: PlannedImage,
+  { project: { config, store }, run, key }: { project: Project; run: RunReport; key: string },
+): string {
+  if (image.named === undefined) return image.fileName;
+  const { template, release } = image.named;
+  const words: Readonly<Record<string, string>> = {
+    name: image.name,
+    version: config.version ?? "0",
+    arch: config.arch,
+    key: key.slice(0, 8),
+    "kernel.release": store.blobs.readAll(run.output(release.stage, release.output)).toString().trim(),
+  };
+  return template.replaceAll(/\{([^{}]+)\}/g, (_, word: string) => words[word]!);
 }
 
 export async function runPlanned(project: Project, targets: readonly AnyStage[]): Promise<RunReport> {

@@ -1,7 +1,9 @@
 /** A project opened for one command: its config, lock, store, and the plan that they mean. Close it. */
 import fs from "node:fs";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { BootwrightError } from "../base/errors.ts";
+import { readIfExists } from "../base/fs.ts";
 import { closeConnections } from "../base/http.ts";
 import { Library } from "../catalog/library.ts";
 import { loadConfig } from "../config/load.ts";
@@ -102,10 +104,14 @@ function planContext({ config, session, store }: Project, lock: Lock): PlanConte
     store,
     offline: session.offline,
     agentScript: agentScript(),
+    readFragment,
     aptSources: () => aptSources(config.sources.debian, { projectDir: config.dir }),
     ownBundle: (sha256) => library.list().find((one) => one.sha256 === sha256)?.file,
   });
 }
+
+const readFragment = (name: string): string | undefined =>
+  readIfExists(fileURLToPath(new URL(`../../fragments/${name}.config`, import.meta.url)))?.toString("utf8");
 
 let script: string | undefined;
 

@@ -82,6 +82,21 @@ export const ERROR_CODES = {
     help: "A directory and a file cannot share a path; remove one.",
   },
   MODULE_UNKNOWN: { exit: "usage", title: "The kernel has no such module", help: "The message suggests near names." },
+  KCONFIG_INVALID: {
+    exit: "usage",
+    title: "A fragment of a kernel config has mistakes",
+    help: "Each line that is not understood is shown. A fragment has lines `CONFIG_X=y` and `# CONFIG_X is not set`.",
+  },
+  KCONFIG_UNTAKEN: {
+    exit: "usage",
+    title: "The kernel's config did not take an option",
+    help: "Kconfig drops what it cannot have without a word: an option whose dependencies are off, or that this version lacks. Ask for what it depends on as well.",
+  },
+  KERNEL_UNKNOWN: {
+    exit: "usage",
+    title: "There is no such kernel version",
+    help: "The message shows the address that was made of it, and which versions there are.",
+  },
   PACKAGE_UNKNOWN: {
     exit: "usage",
     title: "The distribution has no such package",

@@ -73,7 +73,7 @@ epoch: -1
   expect(found).toEqual([
     "CONFIG_INVALID",
     '1:7 name: expected a name: lower-case letters, digits, ".", "_" and "-", first a letter or digit',
-    '3:9 kernel.from: expected one of "debian", "catalog", "file"; did you mean "debian"?',
+    '3:9 kernel.from: expected one of "debian", "catalog", "file", "source"; did you mean "debian"?',
     '7:13 initramfs.compress: expected one of "zstd", "gzip", "xz", "lz4", "none"; did you mean "zstd"?',
     '8:3 initramfs.fils: unknown key; did you mean "files"?',
     expect.stringMatching(/^10:7 initramfs.from\[0\]: expected a map with one of the keys .*; did you mean "dir"\?$/),
@@ -153,7 +153,7 @@ test("a profile's mistakes are found also when it is not chosen, in the profile'
   const yaml = `${HELLO}profiles:\n  debug:\n    images:\n      hello: { cmdlin: x, cmdline: 3 }\n`;
   const expected = [
     "CONFIG_INVALID",
-    "13:16 profiles.debug.images.hello.cmdlin: unknown key; allowed here: kind, kernel, initramfs, cmdline, splash, dtb, microcode, osRelease, sbat, stub",
+    "13:16 profiles.debug.images.hello.cmdlin: unknown key; allowed here: kind, name, kernel, initramfs, cmdline, splash, dtb, microcode, osRelease, sbat, stub",
     "13:36 profiles.debug.images.hello.cmdline: expected text, found 3",
   ];
   expect(await mistakes(loadYaml(yaml))).toEqual(expected);

@@ -11,8 +11,27 @@ const cmdline = z
   .default("")
   .describe("Kernel command line.");
 
+const PLACEHOLDERS = ["name", "version", "arch", "key", "kernel.release"];
+
+const fileName = z
+  .string()
+  .regex(/^[A-Za-z0-9_+{][A-Za-z0-9._+{}-]*$/, "expected a file name: letters, digits, ., _, + and -")
+  .superRefine((text, ctx) => {
+    const parts = [...text.matchAll(/\{([^{}]*)\}/g)].map(([, word]) => word!);
+    const unknown = parts.find((word) => !PLACEHOLDERS.includes(word));
+    const known = PLACEHOLDERS.map((word) => `{${word}}`).join(", ");
+    if (unknown !== undefined) ctx.addIssue({ code: "custom", message: `{${unknown}} is none of ${known}` });
+    else if (/[{}]/.test(text.replaceAll(/\{[^{}]*\}/g, "")))
+      ctx.addIssue({ code: "custom", message: `a brace is only for ${known}` });
+  })
+  .optional()
+  .describe(
+    'File name under out/, such as "vmlinuz-{kernel.release}-{key}.efi"; {key} is short for all that the image is made of. Also {name}, {version}, {arch}.',
+  );
+
 const uki = z.strictObject({
   kind: z.literal("uki"),
+  name: fileName,
   kernel,
   initramfs,
   cmdline,
@@ -33,14 +52,15 @@ const uki = z.strictObject({
 
 const efi = z.strictObject({
   kind: z.literal("efi"),
+  name: fileName,
   kernel,
   initramfs,
   cmdline,
   embed: z
-    .enum(["uki", "none"])
+    .enum(["uki", "kernel", "none"])
     .default("uki")
     .describe(
-      '"uki": kernel, initramfs and command line in one EFI file; "none": the kernel as it is, the initramfs beside it.',
+      '"uki": kernel, initramfs and command line in one EFI file, put together in a moment; "kernel": the same inside the kernel itself, which is linked anew (only `from: "source"`); "none": the kernel as it is, the initramfs beside it.',
     ),
 });
 

@@ -16,6 +16,8 @@ export interface PlanOptions {
   readonly offline: boolean;
   /** The text of guest/agent.sh. */
   readonly agentScript: string;
+  /** The text of a kernel config fragment that Bootwright brings; undefined when there is none of that name. */
+  readonly readFragment: (name: string) => string | undefined;
   /** Which archives serve packages; asked only when one is fetched. */
   readonly aptSources: () => readonly AptSource[];
   /** This user's own copy of a bundle, by its SHA-256. */
@@ -25,6 +27,7 @@ export interface PlanOptions {
 export class PlanContext {
   readonly config: ResolvedConfig;
   readonly agentScript: string;
+  readonly readFragment: (name: string) => string | undefined;
   readonly fetch: FetchContext;
   readonly ownBundle: PlanOptions["ownBundle"];
   /** Requests that the lock does not answer, by name. */
@@ -41,6 +44,7 @@ export class PlanContext {
     this.config = options.config;
     this.agentScript = options.agentScript;
     this.ownBundle = options.ownBundle;
+    this.readFragment = options.readFragment;
     this.fetch = { offline: options.offline, aptSources: options.aptSources };
   }
 

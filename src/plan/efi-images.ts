@@ -1,7 +1,9 @@
 /** Images that firmware or a loader starts: UKI, EFI-stub kernel, kernel and initrd in a directory. */
+import { BootwrightError } from "../base/errors.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import { type EfiArchitecture, efiBootPath } from "../image/esp.ts";
 import { espImageStage, espTreeStage } from "../image/esp-stage.ts";
+import { relinkKernel } from "../kernel/relink.ts";
 import { type BlobInput, blobOf, defineStage, type OutputRef, treeOf } from "../stage/stage.ts";
 import type { BlobArtifact, TreeArtifact } from "../store/artifact.ts";
 import { ukiStage } from "../uki/stage.ts";
@@ -38,6 +40,7 @@ export function planUki(ctx: PlanContext, { name, image }: { name: string; image
     kind: "uki",
     output: uki,
     fileName: `${name}.efi`,
+    ...named(ctx, image),
     direct,
     agent: withAgent(ctx, image),
     esp: () => bootEsp(ctx, { name, boot: uki, files: [] }),
@@ -53,6 +56,7 @@ export function planEfi(ctx: PlanContext, { name, image }: { name: string; image
     const uki = planUki(ctx, { name, image: { ...image, kind: "uki", microcode: [] } });
     return { ...uki, kind: "efi", fileName: efiBootPath(architecture(ctx)).slice("EFI/BOOT/".length) };
   }
+  if (image.embed === "kernel") return planEmbedded(ctx, { name, image });
   const direct = directParts(ctx, image);
   const plain = direct.initrd === undefined && direct.cmdline === "";
   const boot = plain ? direct.kernel : efiProgram(ctx, "boot");
@@ -84,6 +88,43 @@ export function planEfi(ctx: PlanContext, { name, image }: { name: string; image
     esp: () => bootEsp(ctx, { name, boot, files }),
   };
 }
+
+/** Kernel, initramfs and command line in one file that is the kernel itself. */
+function planEmbedded(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"efi"> }): PlannedImage {
+  const kernel = planKernel(ctx, image.kernel);
+  if (kernel.source === undefined)
+    throw new BootwrightError("UNSUPPORTED", `image ${name}: the kernel ${image.kernel} cannot be linked anew`, {
+      hint: 'use `embed: "uki"`, which gives one file, too, or a kernel with `from: "source"`',
+    });
+  const { options, tree } = kernel.source;
+  const output = blobOf(
+    relinkKernel({
+      name: `efi:${name}`,
+      toolroot: options.toolroot,
+      toolchain: options.toolchain,
+      tree,
+      initramfs: image.initramfs === undefined ? undefined : planInitramfs(ctx, image.initramfs).cpio,
+      cmdline: image.cmdline,
+      epoch: ctx.config.epoch,
+    }),
+    "image",
+  );
+  return {
+    name,
+    kind: "efi",
+    output,
+    fileName: efiBootPath(architecture(ctx)).slice("EFI/BOOT/".length),
+    ...named(ctx, image),
+    direct: { kernel: output, initrd: undefined, cmdline: "" },
+    agent: withAgent(ctx, image),
+    esp: () => bootEsp(ctx, { name, boot: output, files: [] }),
+  };
+}
+
+const named = (ctx: PlanContext, image: ImageSection<"efi" | "uki">): Pick<PlannedImage, "named"> =>
+  image.name === undefined
+    ? {}
+    : { named: { template: image.name, release: planKernel(ctx, image.kernel).release as OutputRef<BlobArtifact> } };
 
 /** A directory with what a loader without firmware needs. */
 export function planDirect(

@@ -17,6 +17,8 @@ type InitramfsSection = ResolvedConfig["initramfs"][string];
 export interface PlannedInitramfs {
   readonly tree: TreeInput;
   readonly initrd: BlobInput;
+  /** The same uncompressed, for a kernel that embeds it. */
+  readonly cpio: BlobInput;
 }
 
 /** What the agent talks through; kernels that have them built in need nothing. */
@@ -53,7 +55,16 @@ export function planInitramfs(ctx: PlanContext, name: string): PlannedInitramfs 
       section,
       extras: { below, programs, firmware },
     });
-    return { tree, initrd: withMicrocode(ctx, { name, section, main: packed(ctx, { name, section, tree }) }) };
+    const cpio = blobOf(
+      packInitramfs({
+        name: `initramfs-embedded:${name}`,
+        tree,
+        compress: { kind: "none", level: 0 },
+        epoch: ctx.config.epoch,
+      }),
+      "initrd",
+    );
+    return { tree, cpio, initrd: withMicrocode(ctx, { name, section, main: packed(ctx, { name, section, tree }) }) };
   });
 }
 

@@ -6,6 +6,7 @@ import { kernelFromPackage } from "../kernel/package.ts";
 import { type BlobInput, blobOf, type TreeInput, treeOf } from "../stage/stage.ts";
 import { planBundleKernel } from "./bundles.ts";
 import type { PlanContext } from "./context.ts";
+import { planSourceKernel, type SourceKernelParts } from "./source-kernels.ts";
 import { localBlob, localTree, packageTrees } from "./sources.ts";
 
 export interface PlannedKernel {
@@ -18,6 +19,8 @@ export interface PlannedKernel {
   readonly modules: TreeInput;
   /** What every module says about itself. */
   readonly index: BlobInput;
+  /** Of a kernel that is built from source. */
+  readonly source?: SourceKernelParts;
 }
 
 export function planKernel(ctx: PlanContext, name: string): PlannedKernel {
@@ -25,6 +28,11 @@ export function planKernel(ctx: PlanContext, name: string): PlannedKernel {
     const config = ctx.config.kernels[name];
     if (config === undefined) throw new BootwrightError("NAME_UNKNOWN", `the config has no kernel ${name}`);
     if (config.from === "catalog") return planned(name, planBundleKernel(ctx, { name, kernel: config }));
+    if (config.from === "source") {
+      const configOf = (kernel: string) => planKernel(ctx, kernel).config;
+      const { kernel, parts } = planSourceKernel(ctx, { name, config, configOf });
+      return { ...planned(name, kernel), source: parts };
+    }
     const stage =
       config.from === "debian"
         ? kernelFromPackage({

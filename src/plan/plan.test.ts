@@ -43,6 +43,7 @@ async function planIn(
     lock,
     store: undefined,
     offline,
+    readFragment: () => "",
     agentScript: "agent",
     aptSources,
     ownBundle: () => undefined,

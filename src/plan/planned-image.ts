@@ -13,6 +13,8 @@ export interface PlannedImage {
   readonly output: OutputRef;
   /** Its name under out/. */
   readonly fileName: string;
+  /** Replaces `fileName` under out/, with its placeholders filled in. */
+  readonly named?: { readonly template: string; readonly release: OutputRef<BlobArtifact> };
   /** Kernel, initrd and command line, where the image has them: for boot without firmware. */
   readonly direct?: { readonly kernel: BlobInput; readonly initrd: BlobInput | undefined; readonly cmdline: string };
   /** True when the guest itself says that it is ready: its initramfs has the agent. */

@@ -4,6 +4,7 @@ import { BootwrightError } from "../base/errors.ts";
 import { fetchFile, fetchPackage } from "../source/fetch.ts";
 import { fetchCommit, repositoryAddress } from "../source/git.ts";
 import { type ImportedArchive, importArchive, importLayer } from "../source/import-archive.ts";
+import { kernelTarball } from "../source/kernel-org.ts";
 import type { LockedPackage } from "../source/lock.ts";
 import { copyOciLayer, ociLayers } from "../source/oci-image.ts";
 import { findOciImage, openOciLayout } from "../source/oci-layout.ts";
@@ -36,7 +37,8 @@ export function packageTrees(
   return pin.packages.map((locked) => packageTree(ctx, locked));
 }
 
-export function toolrootTree(ctx: PlanContext, packages: readonly string[]): TreeInput {
+/** `name` stands for a long list of packages. */
+export function toolrootTree(ctx: PlanContext, packages: readonly string[], name?: string): TreeInput {
   const sorted = [...packages].sort();
   return ctx.once(`toolroot:${sorted.join(" ")}`, () => {
     // A toolroot runs on this machine, whatever the project's architecture is.
@@ -47,7 +49,7 @@ export function toolrootTree(ctx: PlanContext, packages: readonly string[]): Tre
       arch,
       suite: ctx.config.sources.debian.suite,
     });
-    return treeOf(toolroot({ name: `toolroot:${sorted.join("+")}`, packages: trees }), "tree");
+    return treeOf(toolroot({ name: `toolroot:${name ?? sorted.join("+")}`, packages: trees }), "tree");
   });
 }
 
@@ -66,6 +68,44 @@ export function archiveTree(
     const fetch = fetchFile({ url: archive, sha256: pin.sha256, size: pin.size }, ctx.fetch);
     return treeOf(unpack(fetch.name.replace("fetch:", "unpack:"), { fetch, what }), "tree");
   });
+}
+
+/** A file that the config names by address. */
+export function fetchedBlob(
+  ctx: PlanContext,
+  { url, sha256 }: { url: string; sha256?: string | undefined },
+): BlobInput {
+  const request: SourceRequest = { type: "file", url, sha256 };
+  const pin = ctx.pin(request, "file");
+  if (pin === undefined) return blobOf(unpinned<{ file: BlobArtifact }>(ctx, request, ["file"]), "file");
+  return blobOf(fetchFile({ url, sha256: pin.sha256, size: pin.size }, ctx.fetch), "file");
+}
+
+/** The tarball of a release of kernel.org. */
+export function kernelReleaseBlob(
+  ctx: PlanContext,
+  source: { version: string; sha256?: string | undefined },
+): BlobInput {
+  const { mirror, snapshots, keyring } = ctx.config.sources.kernel;
+  const site = {
+    releases: mirror,
+    snapshots,
+    keyring: keyring === undefined ? undefined : path.resolve(ctx.config.dir, keyring),
+  };
+  const request: SourceRequest = { type: "kernel", ...source, site };
+  const pin = ctx.pin(request, "file");
+  if (pin === undefined) return blobOf(unpinned<{ file: BlobArtifact }>(ctx, request, ["file"]), "file");
+  const { url } = kernelTarball(source.version, site);
+  return blobOf(fetchFile({ url, sha256: pin.sha256, size: pin.size }, ctx.fetch), "file");
+}
+
+/** A commit as a tar archive. */
+export function gitArchive(ctx: PlanContext, { url, ref }: { url: string; ref: string }): BlobInput {
+  const from = repositoryAddress(url, ctx.config.dir);
+  const request: SourceRequest = { type: "git", url, ref, ...(from !== url && { from }) };
+  const pin = ctx.pin(request, "git");
+  if (pin === undefined) return blobOf(unpinned<{ archive: BlobArtifact }>(ctx, request, ["archive"]), "archive");
+  return blobOf(fetchCommit({ url: from, commit: pin.commit }, ctx.fetch), "archive");
 }
 
 /**

@@ -7,6 +7,7 @@ type StageProgress = Extract<BuildEvent, { type: "stage.progress" }>;
 
 /** "18.4 MiB / 31.2 MiB", "214 / 800 files". */
 export function progressText({ done, total, unit, what }: StageProgress): string {
+  if (done === 0 && total === undefined && what !== undefined) return what;
   const amount = (value: number) => (unit === "bytes" ? formatSize(value) : String(value));
   const count = total === undefined ? amount(done) : `${amount(done)} / ${amount(total)}`;
   return [what, unit === "files" ? `${count} files` : count].filter((part) => part !== undefined).join(" ");

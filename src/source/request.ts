@@ -11,6 +11,7 @@ import type { AptSource } from "./apt-config.ts";
 import { type DebianArchive, dependsOf, openArchive, pinOf } from "./debian-archive.ts";
 import { type RootWish, rootPackages } from "./debian-root-closure.ts";
 import { refuseOptions } from "./git.ts";
+import { type KernelOrg, pinKernel } from "./kernel-org.ts";
 import type { LockEntry, LockedBundle } from "./lock.ts";
 
 export type SourceRequest =
@@ -37,6 +38,13 @@ export type SourceRequest =
     }
   /** A root file system's packages; see debian-root-closure.ts. */
   | ({ readonly type: "debian-root"; readonly arch: string; readonly suite?: string | undefined } & RootWish)
+  /** A release of kernel.org; `site` says where it is asked for, and is not part of the request's name. */
+  | {
+      readonly type: "kernel";
+      readonly version: string;
+      readonly sha256?: string | undefined;
+      readonly site: KernelOrg;
+    }
   | { readonly type: "file"; readonly url: string; readonly sha256?: string | undefined }
   /** `from` is where `url` leads to when that is a path of the project; it is not part of the request's name. */
   | { readonly type: "git"; readonly url: string; readonly ref: string; readonly from?: string }
@@ -68,6 +76,8 @@ export function requestName(request: SourceRequest): string {
       ]
         .filter(Boolean)
         .join(" ");
+    case "kernel":
+      return `kernel ${request.version}`;
     case "file":
       return `file ${request.url}`;
     case "bundle":
@@ -117,6 +127,8 @@ export class Resolver {
         return { type: "debian", packages: (await this.archive(request.arch)).closure(request.packages).map(pinOf) };
       case "debian-root":
         return { type: "debian", packages: rootPackages(await this.archive(request.arch), request).map(pinOf) };
+      case "kernel":
+        return pinKernel(request.version, { ...this.#options, ...request });
       case "file":
         return this.#pinFile(request);
       case "bundle":

@@ -30,7 +30,24 @@ const gitSource = z.strictObject({
   ref: z.string().min(1).describe("Branch, tag or commit; pinned to a commit in the lock."),
 });
 
+const kernelSite = z.strictObject({
+  mirror: urlText()
+    .transform((url) => url.replace(/\/+$/, ""))
+    .prefault("https://cdn.kernel.org/pub/linux/kernel")
+    .describe("Directory that holds v6.x/."),
+  snapshots: urlText()
+    .transform((url) => url.replace(/\/+$/, ""))
+    .prefault("https://git.kernel.org/torvalds/t")
+    .describe("Where tarballs of release candidates lie."),
+  keyring: hostPath()
+    .optional()
+    .describe(
+      "Keyring that sha256sums.asc must verify with. Default: the list is compared, its signature is not checked.",
+    ),
+});
+
 export const sourcesSchema = z.strictObject({
+  kernel: kernelSite.prefault({}).describe("Where releases of the Linux kernel come from."),
   debian: debianSource.prefault({}).describe("The Debian (or Ubuntu) archive."),
   files: namedMap(fileSource).default({}).describe("Files to fetch, by name."),
   git: namedMap(gitSource).default({}).describe("Git repositories, by name."),

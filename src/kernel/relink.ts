@@ -1,0 +1,43 @@
+/**
+ * The kernel with another initramfs inside it: the link alone is done again, out of what the build has left. The initramfs
+ * lies uncompressed in there, since the kernel image is compressed as a whole.
+ */
+import { commandStage } from "../stage/command.ts";
+import type { BlobInput, TreeInput } from "../stage/stage.ts";
+import { buildProgress } from "./build-progress.ts";
+import { relinkScript, WORK } from "./build-script.ts";
+import { buildEnvironment, type Toolchain } from "./toolchain.ts";
+
+export interface RelinkOptions {
+  readonly name: string;
+  readonly toolroot: TreeInput;
+  readonly toolchain: Toolchain;
+  /** What `compileKernel` left to link. */
+  readonly tree: BlobInput;
+  /** An uncompressed cpio archive; it must hold /dev/console, or its /init has no output. */
+  readonly initramfs: BlobInput | undefined;
+  /** Built in, for firmware gives none. */
+  readonly cmdline: string;
+  /** Seconds since the epoch. */
+  readonly epoch: number;
+}
+
+export function relinkKernel(options: RelinkOptions) {
+  const { toolchain, initramfs, cmdline, epoch } = options;
+  const script = relinkScript({
+    toolchain,
+    cmdline: cmdline === "" ? undefined : cmdline,
+    embeds: initramfs !== undefined,
+  });
+  return commandStage({
+    name: options.name,
+    toolroot: options.toolroot,
+    argv: ["bash", "-c", script],
+    env: buildEnvironment(epoch),
+    inputs: { tree: options.tree, ...(initramfs && { initramfs }) },
+    outputs: ["image"],
+    weight: { cpu: 64 },
+    inMemory: WORK,
+    watch: buildProgress(options.name),
+  });
+}

@@ -1,0 +1,20 @@
+import { expect, it } from "vitest";
+import { buildEnvironment, toolchain } from "./toolchain.ts";
+
+it.each([
+  ["x86_64", "x86_64", ["ARCH=x86_64"], "arch/x86/boot/bzImage"],
+  ["x86_64", "aarch64", ["ARCH=x86_64", "CROSS_COMPILE=x86_64-linux-gnu-"], "arch/x86/boot/bzImage"],
+  ["aarch64", "x86_64", ["ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-"], "arch/arm64/boot/Image"],
+  ["aarch64", "aarch64", ["ARCH=arm64"], "arch/arm64/boot/Image"],
+] as const)("a kernel for %s, built on %s", (arch, host, make, imagePath) => {
+  const chain = toolchain(arch, host);
+  expect(chain).toMatchObject({ make, imagePath });
+  expect(chain.packages.filter((name) => /^gcc-/.test(name))).toHaveLength(arch === host ? 0 : 1);
+});
+
+it("the time of a build is the project's, as date prints it", () => {
+  expect(buildEnvironment(1_700_000_000)).toMatchObject({
+    KBUILD_BUILD_TIMESTAMP: "Tue Nov 14 22:13:20 UTC 2023",
+    SOURCE_DATE_EPOCH: "1700000000",
+  });
+});
