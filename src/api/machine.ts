@@ -8,7 +8,8 @@ import { isBootable } from "../config/bootable.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import type { PlannedImage } from "../plan/planned-image.ts";
 import type { OutputRef } from "../stage/stage.ts";
-import type { Artifact } from "../store/artifact.ts";
+import type { Artifact, TreeArtifact } from "../store/artifact.ts";
+import { materializedRoot } from "../store/materialize.ts";
 import { type BootSource, type Disk, type Machine, type MachineSpec, type Network, startMachine } from "../vm/index.ts";
 import { buildImages } from "./build.ts";
 import type { Project } from "./project.ts";
@@ -43,14 +44,14 @@ export interface PreparedMachine {
 export async function prepareMachine(project: Project, choice: MachineChoice): Promise<PreparedMachine> {
   const { config, store, session } = project;
   const { image: imageName, machine } = chooseMachine(config, choice.name);
-  const asked =
-    choice.firmware ?? machine?.firmware ?? (config.images[imageName]!.kind === "kernel" ? "direct" : "uefi");
+  const asked = choice.firmware ?? machine?.firmware ?? USUAL_FIRMWARE[config.images[imageName]!.kind] ?? "uefi";
   requireMachineTools(config.arch, asked);
   let firmware: Firmware = "uefi";
   const needs = (image: PlannedImage): OutputRef[] => {
-    firmware = chooseFirmware(image, choice.firmware ?? machine?.firmware);
-    if (firmware === "uefi") return [image.esp!()];
-    return [image.direct!.kernel, ...(image.direct!.initrd === undefined ? [] : [image.direct!.initrd])].filter(
+    firmware = chooseFirmware(image, { asked: choice.firmware ?? machine?.firmware, arch: config.arch });
+    if (firmware === "uefi") return [uefiOutput(image)];
+    const { kernel, initrd } = image.direct!;
+    return [kernel, ...(initrd === undefined ? [] : [initrd]), ...(image.disks ?? [])].filter(
       (input) => "stage" in input,
     );
   };
@@ -59,14 +60,21 @@ export async function prepareMachine(project: Project, choice: MachineChoice): P
   const file = (input: OutputRef | Artifact): string => store.blobs.path(resolved(input).hash);
   const resolved = (input: OutputRef | Artifact): Artifact =>
     "stage" in input ? run.output(input.stage, input.output) : input;
-  const boot = bootSource({ image, firmware, cmdline: choice.cmdline, file });
+  const directory = (input: OutputRef<TreeArtifact>): string =>
+    materializedRoot(store, resolved(input) as TreeArtifact);
+  const boot = bootSource({ image, firmware, cmdline: choice.cmdline, file, directory });
   const spec: MachineSpec = {
     name: choice.name ?? imageName,
     arch: config.arch,
     boot,
-    memory: choice.memory ?? machine?.memory ?? 512 * 1024 * 1024,
-    cpus: choice.cpus ?? machine?.cpus ?? 1,
-    disks: [...(machine?.disks ?? []).map((disk) => configuredDisk(disk, config.dir)), ...(choice.disks ?? [])],
+    memory: choice.memory ?? machine?.memory ?? image.microvm?.memory ?? 512 * 1024 * 1024,
+    cpus: choice.cpus ?? machine?.cpus ?? image.microvm?.cpus ?? 1,
+    // The image's own are artifacts: what the guest writes to them is lost.
+    disks: [
+      ...(image.disks ?? []).map((disk): Disk => ({ path: file(disk), readonly: "discard" })),
+      ...(machine?.disks ?? []).map((disk) => configuredDisk(disk, config.dir)),
+      ...(choice.disks ?? []),
+    ],
     network: network(choice.network ?? machine?.network ?? "none", machine?.ports ?? []),
     extraArgs: machine?.args ?? [],
     ready: machine?.ready === undefined ? (image.agent ? "event" : "started") : new RegExp(machine.ready, "m"),
@@ -75,7 +83,7 @@ export async function prepareMachine(project: Project, choice: MachineChoice): P
     spec,
     image,
     firmware,
-    identity: JSON.stringify(boot),
+    identity: JSON.stringify([boot, spec.disks]),
     start: ({ signal, showConsole }) =>
       startMachine(spec, {
         emit: eventsFor(session.emit, { showConsole }),
@@ -126,14 +134,20 @@ function chooseMachine(
   });
 }
 
-function chooseFirmware(image: PlannedImage, asked: Firmware | undefined): Firmware {
-  const firmware = asked ?? (image.esp === undefined ? "direct" : "uefi");
-  if (firmware === "uefi" ? image.esp !== undefined : image.direct !== undefined) return firmware;
-  if (image.esp === undefined && image.direct === undefined)
+function chooseFirmware(
+  image: PlannedImage,
+  { asked, arch }: { asked: Firmware | undefined; arch: ResolvedConfig["arch"] },
+): Firmware {
+  // QEMU's microvm machine is x86_64 only.
+  const bare = image.microvm !== undefined && arch === "x86_64" ? "microvm" : "direct";
+  const hasUefi = image.esp !== undefined || image.network !== undefined;
+  const firmware = asked ?? (hasUefi ? "uefi" : bare);
+  if (firmware === "uefi" ? hasUefi : image.direct !== undefined) return firmware;
+  if (!hasUefi && image.direct === undefined)
     throw new BootwrightError("UNSUPPORTED", `image ${image.name} is of kind ${image.kind}: nothing starts from that`, {
-      hint: "boot an image of kind uki, efi, esp, disk, iso or kernel",
+      hint: "boot an image of kind uki, efi, esp, disk, iso, pxe, microvm or kernel",
     });
-  const other = image.esp === undefined ? "direct" : "uefi";
+  const other = hasUefi ? "uefi" : "direct";
   throw new BootwrightError(
     "UNSUPPORTED",
     `image ${image.name} (${image.kind}) cannot be booted with --firmware=${firmware}`,
@@ -146,22 +160,33 @@ function bootSource({
   firmware,
   cmdline,
   file,
+  directory,
 }: {
   image: PlannedImage;
   firmware: Firmware;
   cmdline: string | undefined;
   file: (input: OutputRef | Artifact) => string;
+  directory: (input: OutputRef<TreeArtifact>) => string;
 }): BootSource {
   if (firmware === "uefi") {
     if (cmdline !== undefined)
       throw new BootwrightError("UNSUPPORTED", "under UEFI the command line is part of the image", {
         hint: "boot with --firmware=direct, or set cmdline in the config",
       });
+    if (image.network !== undefined) {
+      const { root, file: name } = image.network;
+      return { kind: "uefi", medium: { kind: "network", directory: directory(root), file: name } };
+    }
     return {
       kind: "uefi",
       medium: image.optical
         ? { kind: "iso", path: file(image.esp!()) }
-        : { kind: "image", path: file(image.esp!()), sectorSize: image.sectorSize ?? 512 },
+        : {
+            kind: "image",
+            path: file(image.esp!()),
+            sectorSize: image.sectorSize ?? 512,
+            format: QEMU_FORMATS[image.diskFormat ?? "raw"],
+          },
     };
   }
   const { kernel, initrd, cmdline: own } = image.direct!;
@@ -173,6 +198,13 @@ function bootSource({
     machine: firmware === "microvm" ? "microvm" : "q35",
   };
 }
+
+/** What must be on the host, before anything is planned; kinds that need no firmware. */
+const USUAL_FIRMWARE: Readonly<Record<string, Firmware>> = { kernel: "direct", microvm: "direct" };
+
+const uefiOutput = (image: PlannedImage): OutputRef => image.network?.root ?? image.esp!();
+
+const QEMU_FORMATS = { raw: "raw", qcow2: "qcow2", vhd: "vpc", vmdk: "vmdk" } as const;
 
 const configuredDisk = (disk: ResolvedConfig["machines"][string]["disks"][number], dir: string): Disk =>
   disk.path === undefined ? { size: disk.size! } : { path: path.resolve(dir, disk.path) };

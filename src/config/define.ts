@@ -77,6 +77,8 @@ type Image<K extends string, T extends string, I extends string, M extends strin
     esp: Contained<M>;
     boot: M;
     payload: readonly M[];
+    of: readonly M[];
+    partitions: Readonly<Record<string, Partition<M>>>;
   }
 >;
 type Kernel<C extends string> = Replace<NonNullable<ProjectInput["kernel"]>, { catalog: C | "local" }>;
@@ -85,6 +87,8 @@ type Publication<K extends string, C extends string> = Replace<
   NonNullable<ProjectInput["publish"]>[string],
   { bundle: K; to: `catalog:${C}` }
 >;
+type WrittenPartition = NonNullable<Extract<WrittenImage, { kind: "disk" }>["partitions"]>[string];
+type Partition<M extends string> = Omit<WrittenPartition, "image"> & { image?: M };
 type Machine<M extends string> = Replace<NonNullable<ProjectInput["machine"]>, { image: M }>;
 
 /** A part of the config that a profile changes: null removes, `{append: […]}` adds to a list. */

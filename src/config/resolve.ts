@@ -9,7 +9,7 @@ import type { ConfigPath } from "./path.ts";
 import { NONE } from "./references.ts";
 import type { ProjectOutput } from "./schema.ts";
 
-type Bootable = Extract<ImageConfig, { kind: "uki" | "efi" | "kernel" }>;
+type Bootable = Extract<ImageConfig, { kind: "uki" | "efi" | "kernel" | "microvm" }>;
 
 type Referring<T, R> = T extends unknown ? Omit<T, keyof R> & R : never;
 
@@ -17,7 +17,8 @@ type Referring<T, R> = T extends unknown ? Omit<T, keyof R> & R : never;
 export type ResolvedImage =
   | Referring<Bootable, { readonly kernel: string; readonly initramfs: string | undefined }>
   | Referring<Extract<ImageConfig, { kind: "cpio" }>, { readonly initramfs: string }>
-  | Extract<ImageConfig, { kind: "esp" | "disk" | "iso" }>
+  | Extract<ImageConfig, { kind: "esp" | "disk" | "iso" | "pxe" }>
+  | Referring<Extract<ImageConfig, { kind: "sha256sums" }>, { readonly of: readonly string[] }>
   | TreeImage;
 
 export type ResolvedMachine = Referring<MachineConfig, { readonly image: string }>;
@@ -73,13 +74,18 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     const path = ["images", name];
     if (image.kind === "esp" || image.kind === "disk") {
       issues.push(...unfitContents(config, { name, image }));
-      if (image.kind === "disk") issues.push(...restlessPartitions(name, image));
+      if (image.kind === "disk") issues.push(...unfitPartitions(config, { name, image }));
       return image;
     }
     if (image.kind === "iso") {
       issues.push(...unfitPayload(config, { name, image }));
       return image;
     }
+    if (image.kind === "pxe") {
+      issues.push(...unfitNetboot(config, { name, image }));
+      return image;
+    }
+    if (image.kind === "sha256sums") return { ...image, of: summed(config, { name, image, issues }) };
     if (isOfTree(image)) return image;
     const initramfsPath = [...path, "initramfs"];
     if (image.kind === "cpio") {
@@ -138,6 +144,34 @@ function unfitContents(
   });
 }
 
+/** Firmware that boots from the network fetches one file. */
+function unfitNetboot(
+  config: ProjectOutput,
+  { name, image }: { name: string; image: Extract<ImageConfig, { kind: "pxe" }> },
+): readonly ConfigIssue[] {
+  const boot = config.images[image.boot];
+  if (boot === undefined || boot.kind === "uki" || (boot.kind === "efi" && boot.embed === "uki")) return [];
+  const message =
+    boot.kind === "efi"
+      ? `"${image.boot}" is several files; say \`embed: "uki"\` there`
+      : `"${image.boot}" is of kind "${boot.kind}"; firmware starts images of kind "uki" and "efi"`;
+  return [{ path: ["images", name, "boot"], message, mark: "value" }];
+}
+
+/** Every image but those that are lists themselves. */
+function summed(
+  config: ProjectOutput,
+  { name, image, issues }: { name: string; image: Extract<ImageConfig, { kind: "sha256sums" }>; issues: ConfigIssue[] },
+): readonly string[] {
+  const others = Object.keys(config.images).filter((other) => config.images[other]!.kind !== "sha256sums");
+  for (const [i, item] of (image.of ?? []).entries())
+    if (config.images[item]?.kind === "sha256sums")
+      issues.push({ path: ["images", name, "of", i], message: "a list of digests cannot list another", mark: "value" });
+  if (others.length === 0)
+    issues.push({ path: ["images", name], message: "there is no other image whose digest it could list", mark: "key" });
+  return image.of ?? others;
+}
+
 /** What an ISO starts is a program for firmware; what it carries is a file, and not another ISO. */
 function unfitPayload(
   config: ProjectOutput,
@@ -157,19 +191,39 @@ function unfitPayload(
   return issues;
 }
 
-/** "rest" needs something to be the rest of, and only one can have it. */
-function restlessPartitions(name: string, image: Extract<ImageConfig, { kind: "disk" }>): readonly ConfigIssue[] {
-  const rest = (["root", "data"] as const).filter(
-    (key) => image[key]?.size === "rest" && (key === "data" || image.tree !== undefined),
-  );
-  const issue = (key: string, message: string): ConfigIssue => ({
-    path: ["images", name, key, "size"],
-    message,
-    mark: "value",
-  });
-  if (rest.length > 0 && image.size === undefined)
-    return rest.map((key) => issue(key, '"rest" of what? Say the size of the whole disk'));
-  return rest.length > 1 ? [issue("data", 'only one partition can have the "rest"')] : [];
+/**
+ * "rest" needs something to be the rest of, and only one can have it; names are unique, since devices are found by them; and
+ * a partition holds a file, which a disk is not.
+ */
+function unfitPartitions(
+  config: ProjectOutput,
+  { name, image }: { name: string; image: Extract<ImageConfig, { kind: "disk" }> },
+): readonly ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  const issue = (at: ConfigPath, message: string) =>
+    issues.push({ path: ["images", name, ...at], message, mark: "value" });
+  const parts: readonly { at: ConfigPath; label: string; size?: number | "rest" | undefined; taken: boolean }[] = [
+    ...(image.tree === undefined ? [] : [{ at: ["root"], ...image.root, taken: true }]),
+    ...Object.entries(image.partitions).map(([label, part]) => ({
+      ...{ at: ["partitions", label], label, size: part.size, taken: part.image !== undefined },
+    })),
+    ...(image.data === undefined ? [] : [{ at: ["data"], ...image.data, taken: true }]),
+  ];
+  const rest = parts.filter(({ size }) => size === "rest");
+  if (image.size === undefined)
+    for (const { at } of rest) issue([...at, "size"], '"rest" of what? Say the size of the whole disk');
+  else if (rest.length > 1) issue([...rest.at(-1)!.at, "size"], 'only one partition can have the "rest"');
+  const labels = new Set(["ESP"]);
+  for (const { at, label, size, taken } of parts) {
+    if (labels.has(label)) issue(at, `two partitions are named "${label}"`);
+    labels.add(label);
+    if (!taken && size === undefined) issue(at, "an empty partition needs a size");
+  }
+  for (const [label, part] of Object.entries(image.partitions)) {
+    const kind = part.image === undefined ? undefined : config.images[part.image]?.kind;
+    if (kind === "disk" || kind === "iso") issue(["partitions", label, "image"], `a partition cannot hold a ${kind}`);
+  }
+  return issues;
 }
 
 const onlyOne =

@@ -7,20 +7,21 @@ import { describe, expect, it } from "vitest";
 import { needProgram } from "../../test/support/need-program.ts";
 import { isBootwrightError } from "../base/errors.ts";
 import { sourceOfBytes } from "./byte-source.ts";
-import { type NewPartition, PARTITION_TYPES, planGpt } from "./gpt.ts";
+import { type NewPartition, planGpt } from "./gpt.ts";
 import { readGpt } from "./gpt-reader.ts";
+import { partitionType } from "./partition-types.ts";
 import { seededUuid } from "./uuid.ts";
 
 const MIB = 1024 * 1024;
-const partition = (name: string, size: number, type: string = PARTITION_TYPES.linux): NewPartition => ({
+const partition = (name: string, size: number, type: string = partitionType("linux", "amd64")): NewPartition => ({
   type,
   id: seededUuid("seed", name),
   name,
   size,
 });
 const PARTITIONS = [
-  partition("ESP", 40 * MIB, PARTITION_TYPES.esp),
-  partition("wurzel-ä", 3 * MIB + 5, PARTITION_TYPES["root-amd64"]),
+  partition("ESP", 40 * MIB, partitionType("esp", "amd64")),
+  partition("wurzel-ä", 3 * MIB + 5, partitionType("root", "amd64")),
   partition("data", 1),
 ];
 

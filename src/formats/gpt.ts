@@ -8,14 +8,6 @@ import { BootwrightError } from "../base/errors.ts";
 import type { SparseWrite } from "./sparse-write.ts";
 import { guidBytes } from "./uuid.ts";
 
-/** Types of the Discoverable Partitions Specification that we write. */
-export const PARTITION_TYPES = {
-  esp: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
-  "root-amd64": "4f68bce3-e8cd-4db1-96e7-fbcaf984b709",
-  "root-arm64": "b921b045-1df0-41c3-af44-4c6f280d3fae",
-  linux: "0fc63daf-8483-4772-8e79-3d69d8477de4",
-} as const;
-
 export interface NewPartition {
   /** GUID of what it is for. */
   readonly type: string;
@@ -25,6 +17,8 @@ export interface NewPartition {
   readonly name: string;
   /** Bytes; rounded up to whole sectors. */
   readonly size: number;
+  /** Bit 60 of its attributes: mounted read-only when it is found by its type. */
+  readonly readonly?: boolean;
 }
 
 export interface PlacedPartition extends NewPartition {
@@ -52,6 +46,7 @@ export interface GptLayout {
 export const GPT_ALIGNMENT = 1024 * 1024;
 export const GPT_ENTRY_SIZE = 128;
 export const GPT_ENTRY_COUNT = 128;
+const READ_ONLY = 1n << 60n;
 const REVISION = 0x0001_0000;
 export const GPT_HEADER_SIZE = 92;
 export const GPT_SIGNATURE = "EFI PART";
@@ -132,12 +127,13 @@ function encodeTables(
 
 function encodeEntries(partitions: readonly PlacedPartition[], sectorSize: number): Buffer {
   const entries = Buffer.alloc(alignUp(GPT_ENTRY_SIZE * GPT_ENTRY_COUNT, sectorSize));
-  for (const [i, { type, id, name, offset, size }] of partitions.entries()) {
+  for (const [i, { type, id, name, offset, size, readonly = false }] of partitions.entries()) {
     const at = i * GPT_ENTRY_SIZE;
     guidBytes(type).copy(entries, at);
     guidBytes(id).copy(entries, at + 16);
     entries.writeBigUInt64LE(BigInt(offset / sectorSize), at + 32);
     entries.writeBigUInt64LE(BigInt((offset + size) / sectorSize - 1), at + 40);
+    if (readonly) entries.writeBigUInt64LE(READ_ONLY, at + 48);
     entries.write(name, at + 56, "utf16le");
   }
   return entries;

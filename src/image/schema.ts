@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { hostPath, imagePath, nameText, sizeText } from "../base/schema.ts";
 import { parseSize } from "../base/size.ts";
+import { PARTITION_TYPE_NAMES } from "../formats/partition-types.ts";
 
 const kernel = nameText().optional().describe("Kernel by name. Default: the only one.");
 const initramfs = nameText().optional().describe('Initramfs by name, or "none". Default: the only one.');
@@ -91,21 +92,39 @@ const esp = z.strictObject({
     .describe("Volume label."),
 });
 
-const partition = (label: string) =>
-  z.strictObject({
-    fs: z.enum(["ext4"]).default("ext4").describe("File system."),
-    size: z
-      .union([z.literal("rest"), sizeText().transform(parseSize)])
-      .optional()
-      .describe('Its size, or "rest" for what the disk has left. Default: what its files need, and a quarter more.'),
-    label: z
-      .string()
-      .regex(/^[A-Za-z0-9_-]{1,16}$/, "expected at most 16 letters, digits, _ and -")
-      .default(label)
-      .describe("Label of the file system and name of the partition, for `root=LABEL=` and `root=PARTLABEL=`."),
-  });
-
 const volumeLabel = z.string().regex(/^[A-Za-z0-9_-]{0,16}$/, "expected at most 16 letters, digits, _ and -");
+
+const partitionSize = (content: string) =>
+  z
+    .union([z.literal("rest"), sizeText().transform(parseSize)])
+    .optional()
+    .describe(`Its size, or "rest" for what the disk has left. Default: ${content}`);
+
+const partitionLabel = (label: string) =>
+  z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,16}$/, "expected at most 16 letters, digits, _ and -")
+    .default(label)
+    .describe("Label of the file system and name of the partition, for `root=LABEL=` and `root=PARTLABEL=`.");
+
+const UUID = /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
+
+const partition = z.strictObject({
+  type: z
+    .union([
+      z.enum(PARTITION_TYPE_NAMES),
+      z
+        .string()
+        .regex(UUID, "expected a type's name, or its GUID")
+        .transform((text) => text.toLowerCase()),
+    ])
+    .default("linux")
+    .describe("What it is for: a type of the Discoverable Partitions Specification, or a GUID."),
+  image: nameText()
+    .optional()
+    .describe("Image whose bytes it holds: a SquashFS, an EROFS, any single file. Default: it is empty."),
+  size: partitionSize("what the image needs."),
+});
 
 const disk = z.strictObject({
   kind: z.literal("disk"),
@@ -119,8 +138,33 @@ const disk = z.strictObject({
       "Size of the EFI system partition. The default leaves room for several kernels and an update beside them.",
     ),
   tree: nameText().optional().describe("Tree that becomes the root partition. Default: there is none."),
-  root: partition("root").prefault({}).describe("The root partition, when there is a `tree`."),
-  data: partition("data").optional().describe("An empty partition for data, behind all others."),
+  root: z
+    .strictObject({
+      fs: z
+        .enum(["ext4", "erofs", "squashfs"])
+        .default("ext4")
+        .describe('File system: "erofs" and "squashfs" are read-only; "squashfs" is compressed.'),
+      size: partitionSize("what its files need, and for ext4 a quarter more."),
+      label: partitionLabel("root"),
+    })
+    .prefault({})
+    .describe("The root partition, when there is a `tree`."),
+  partitions: z
+    .record(z.string().regex(/^[\x20-\x7e]{1,36}$/, "expected a partition's name: at most 36 characters"), partition)
+    .default({})
+    .describe("Further partitions by name, in this order behind the root: a second slot, hashes for verity, anything."),
+  data: z
+    .strictObject({
+      fs: z.enum(["ext4"]).default("ext4").describe("File system."),
+      size: partitionSize("the least that the file system can have."),
+      label: partitionLabel("data"),
+    })
+    .optional()
+    .describe("An empty partition for data, behind all others."),
+  format: z
+    .enum(["raw", "qcow2", "vhd", "vmdk"])
+    .default("raw")
+    .describe('"raw" is for drives and sticks; the others are for QEMU, Hyper-V and VMware.'),
   size: sizeText()
     .transform(parseSize)
     .optional()
@@ -189,6 +233,41 @@ const iso = z.strictObject({
     .describe("Volume label."),
 });
 
+const microvm = z.strictObject({
+  kind: z.literal("microvm"),
+  kernel,
+  initramfs,
+  cmdline: cmdline.describe("Kernel command line. Without a `root=` the root disk is named on it."),
+  tree: nameText().describe("Tree that becomes the root disk."),
+  root: z
+    .strictObject({
+      fs: z.enum(["ext4", "erofs", "squashfs"]).default("ext4").describe("File system; all but ext4 are read-only."),
+      size: sizeText()
+        .transform(parseSize)
+        .optional()
+        .describe("Size of an ext4. Default: what its files need, and a quarter more."),
+      label: partitionLabel("root").describe("Label of the file system."),
+    })
+    .refine(({ fs, size }) => fs === "ext4" || size === undefined, {
+      path: ["size"],
+      message: "a read-only file system is as large as its files",
+    })
+    .prefault({})
+    .describe("The root disk: a file system without a partition table."),
+  memory: sizeText().prefault("512MiB").transform(parseSize).describe("Memory that the machine is given."),
+  cpus: z.int().min(1).max(32).default(1).describe("Number of processors."),
+});
+
+const pxe = z.strictObject({
+  kind: z.literal("pxe"),
+  boot: nameText().describe("What is started: an image of kind uki, or of kind efi with everything in one file."),
+});
+
+const checksums = z.strictObject({
+  kind: z.literal("sha256sums"),
+  of: z.array(nameText()).min(1).optional().describe("Images by name. Default: all others."),
+});
+
 const kernelImage = z.strictObject({ kind: z.literal("kernel"), kernel, initramfs, cmdline });
 
 const cpio = z.strictObject({ kind: z.literal("cpio"), initramfs });
@@ -203,6 +282,11 @@ export const imageSchema = z.discriminatedUnion("kind", [
   erofs.describe("A tree as a read-only file system, not compressed: quick to make and to read."),
   oci.describe("A tree as a container image: an OCI image layout, as a directory."),
   iso.describe("An ISO image that boots by UEFI, from a CD and from a stick."),
+  microvm.describe(
+    "A directory that QEMU's microvm, Firecracker and cloud-hypervisor run: kernel, root disk, their configurations.",
+  ),
+  pxe.describe("A directory to boot from over the network, as the root of a TFTP or HTTP server."),
+  checksums.describe("SHA256SUMS: the digests of images, for `sha256sum -c`."),
   kernelImage.describe("A directory for direct boot: kernel, initrd, cmdline."),
   cpio.describe("The initramfs file itself."),
 ]);

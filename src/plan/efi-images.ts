@@ -179,12 +179,12 @@ export const espDefaults = (ctx: PlanContext) => ({
 
 export const architecture = (ctx: PlanContext): EfiArchitecture => (ctx.config.arch === "aarch64" ? "arm64" : "amd64");
 
-function withAgent(ctx: PlanContext, image: { readonly initramfs: string | undefined }): boolean {
+export function withAgent(ctx: PlanContext, image: { readonly initramfs: string | undefined }): boolean {
   const section = image.initramfs === undefined ? undefined : ctx.config.initramfs[image.initramfs];
   return section !== undefined && hasAgent(section);
 }
 
-function directParts(
+export function directParts(
   ctx: PlanContext,
   image: { readonly kernel: string; readonly initramfs: string | undefined; readonly cmdline: string },
 ): NonNullable<PlannedImage["direct"]> {

@@ -2,10 +2,13 @@
 import { BootwrightError } from "../base/errors.ts";
 import { didYouMean } from "../base/suggest.ts";
 import type { OutputRef } from "../stage/stage.ts";
+import { planChecksums } from "./checksums.ts";
 import type { PlanContext } from "./context.ts";
+import { planDisk } from "./disk-images.ts";
 import { planDirect, planEfi, planUki } from "./efi-images.ts";
 import { planInitramfs } from "./initramfs.ts";
-import { planDisk, planEsp, planIso } from "./media-images.ts";
+import { planEsp, planIso, planNetboot } from "./media-images.ts";
+import { planMicrovm } from "./microvm-images.ts";
 import type { PlannedImage } from "./planned-image.ts";
 import { planArchive, planOci } from "./tree-images.ts";
 
@@ -35,6 +38,12 @@ export function planImage(ctx: PlanContext, name: string): PlannedImage {
         return planArchive(ctx, { name, image });
       case "oci":
         return planOci(ctx, { name, image });
+      case "microvm":
+        return planMicrovm(ctx, { name, image });
+      case "pxe":
+        return planNetboot(ctx, { name, image, find });
+      case "sha256sums":
+        return planChecksums({ name, image, find });
       case "kernel":
         return planDirect(ctx, { name, image });
       default: {

@@ -1,8 +1,9 @@
-/** Images that hold other images: EFI system partition, disk, ISO. `find` plans an image by name. */
+/** Images that hold other images: EFI system partition, ISO, network boot. `find` plans an image by name. */
 import { BootwrightError } from "../base/errors.ts";
-import { diskStage } from "../image/disk-stage.ts";
+import { efiBootPath } from "../image/esp.ts";
 import { espImageStage, espTreeStage } from "../image/esp-stage.ts";
 import { isoCommand } from "../image/iso-command.ts";
+import { netbootStage } from "../image/netboot.ts";
 import { commandStage } from "../stage/command.ts";
 import { type BlobInput, blobOf, type OutputRef, treeOf } from "../stage/stage.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
@@ -10,9 +11,8 @@ import type { PlanContext } from "./context.ts";
 import { bootEsp, espDefaults } from "./efi-images.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
 import { localBlob, toolrootTree } from "./sources.ts";
-import { planTree } from "./trees.ts";
 
-type Find = (name: string) => PlannedImage;
+export type Find = (name: string) => PlannedImage;
 
 export function planEsp(
   ctx: PlanContext,
@@ -30,28 +30,6 @@ export function planEsp(
     };
   const output = blobOf(espImageStage(options), "image");
   return { ...common, kind: "esp", output, fileName: `${name}.img`, esp: () => output };
-}
-
-export function planDisk(
-  ctx: PlanContext,
-  { name, image, find }: { name: string; image: ImageSection<"disk">; find: Find },
-): PlannedImage {
-  const { boot, files, common } = espContents(ctx, { name, items: image.esp, find });
-  const { espSize, size, sectorSize, data } = image;
-  const root = image.tree === undefined ? undefined : { ...image.root, tree: planTree(ctx, image.tree) };
-  const disk = diskStage({
-    ...espDefaults(ctx),
-    name: `disk:${name}`,
-    boot,
-    files,
-    espSize,
-    root,
-    data,
-    size,
-    sectorSize,
-  });
-  const output = blobOf(disk, "image");
-  return { ...common, kind: "disk", output, fileName: `${name}.img`, sectorSize, esp: () => output };
 }
 
 export function planIso(
@@ -82,8 +60,26 @@ export function planIso(
   return { ...common, kind: "iso", output, fileName: `${name}.iso`, optical: true, esp: () => output };
 }
 
+export function planNetboot(
+  ctx: PlanContext,
+  { name, image, find }: { name: string; image: ImageSection<"pxe">; find: Find },
+): PlannedImage {
+  const boot = find(image.boot);
+  const { kernel, initrd, cmdline } = boot.direct!; // A UKI has all three apart, too.
+  const file = efiBootPath(espDefaults(ctx).architecture).slice("EFI/BOOT/".length).toLowerCase();
+  const program = boot.output as OutputRef<BlobArtifact>;
+  const title = ctx.config.name;
+  const stage = netbootStage({ name: `pxe:${name}`, efi: { program, file }, kernel, initrd, cmdline, title });
+  const output = treeOf(stage, "tree");
+  return {
+    ...{ name, kind: "pxe", output, fileName: name, agent: boot.agent ?? false },
+    ...(boot.direct && { direct: boot.direct }),
+    network: { root: output, file },
+  };
+}
+
 /** Images and files on an EFI system partition: the first image is what firmware starts. */
-function espContents(
+export function espContents(
   ctx: PlanContext,
   { name, items, find }: { name: string; items: ImageSection<"esp">["contains"]; find: Find },
 ) {

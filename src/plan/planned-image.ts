@@ -1,11 +1,13 @@
 /** What planning says of an image: what to build, and the ways in which it can be booted. */
 import type { ResolvedConfig } from "../config/resolved.ts";
 import type { BlobInput, OutputRef } from "../stage/stage.ts";
-import type { BlobArtifact } from "../store/artifact.ts";
+import type { BlobArtifact, TreeArtifact } from "../store/artifact.ts";
 
 export type ImageSection<
   K extends ResolvedConfig["images"][string]["kind"] = ResolvedConfig["images"][string]["kind"],
 > = Extract<ResolvedConfig["images"][string], { kind: K }>;
+
+export type DiskFormat = ImageSection<"disk">["format"];
 
 export interface PlannedImage {
   readonly name: string;
@@ -23,6 +25,14 @@ export interface PlannedImage {
   readonly optical?: boolean;
   /** Of the disk that the image is; default 512. */
   readonly sectorSize?: 512 | 4096;
+  /** Of the disk that the image is; default raw. */
+  readonly diskFormat?: DiskFormat;
+  /** Disks that come with the image, for boot without firmware: the first is the guest's first. */
+  readonly disks?: readonly OutputRef<BlobArtifact>[];
+  /** What a microVM is given unless something else is asked for. Bytes. */
+  readonly microvm?: { readonly memory: number; readonly cpus: number };
+  /** A directory that firmware boots from by TFTP, and the file that it is told. */
+  readonly network?: { readonly root: OutputRef<TreeArtifact>; readonly file: string };
   /** A FAT image that firmware boots from; made only when it is booted that way. */
   readonly esp?: () => OutputRef<BlobArtifact>;
 }

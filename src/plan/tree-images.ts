@@ -3,7 +3,8 @@ import { erofsStage } from "../image/erofs-stage.ts";
 import { ociStage } from "../image/oci-stage.ts";
 import { tarStage } from "../image/tar-stage.ts";
 import { commandStage } from "../stage/command.ts";
-import { blobOf, treeOf } from "../stage/stage.ts";
+import { blobOf, type OutputRef, type TreeInput, treeOf } from "../stage/stage.ts";
+import type { BlobArtifact } from "../store/artifact.ts";
 import type { PlanContext } from "./context.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
 import { toolrootTree } from "./sources.ts";
@@ -27,8 +28,18 @@ export function planArchive(
     const output = blobOf(erofsStage({ name: `erofs:${name}`, tree, seed, epoch, label: image.label }), "image");
     return { name, kind: "erofs", output, fileName: `${name}.erofs` };
   }
+  const output = squashfsOf(ctx, { name, tree, compress: image.compress });
+  return { name, kind: "squashfs", output, fileName: `${name}.squashfs` };
+}
+
+/** A tree packed as SquashFS. */
+export function squashfsOf(
+  ctx: PlanContext,
+  { name, tree, compress }: { name: string; tree: TreeInput; compress: ImageSection<"squashfs">["compress"] },
+): OutputRef<BlobArtifact> {
+  const { epoch } = ctx.config;
   const packed = tarStage({ name: `squashfs-tar:${name}`, tree, epoch, compress: undefined });
-  const pack = `sqfstar -comp ${image.compress} -no-progress -quiet $root_options outputs/image <inputs/archive`;
+  const pack = `sqfstar -comp ${compress} -no-progress -quiet $root_options outputs/image <inputs/archive`;
   const squashfs = commandStage({
     name: `squashfs:${name}`,
     toolroot: toolrootTree(ctx, ["busybox-static", "squashfs-tools"]),
@@ -37,7 +48,7 @@ export function planArchive(
     outputs: ["image"],
     weight: { cpu: 2 },
   });
-  return { name, kind: "squashfs", output: blobOf(squashfs, "image"), fileName: `${name}.squashfs` };
+  return blobOf(squashfs, "image");
 }
 
 export function planOci(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"oci"> }): PlannedImage {

@@ -111,9 +111,11 @@ function mediumArgs(medium: UefiMedium, bus: Bus): readonly string[] {
       ];
     case "image":
       return [
-        ...["-drive", `if=none,id=boot,format=raw,snapshot=on,file=${quote(medium.path)}`],
+        ...["-drive", `if=none,id=boot,format=${medium.format ?? "raw"},snapshot=on,file=${quote(medium.path)}`],
         ...["-device", `virtio-blk-${bus},drive=boot,bootindex=0${sectors(medium.sectorSize)}`],
       ];
+    case "network":
+      return []; // Part of the network card.
     case "iso":
       return [
         ...["-drive", `if=none,id=boot,format=raw,media=cdrom,readonly=on,file=${quote(medium.path)}`],
@@ -140,11 +142,22 @@ function diskArgs(
   ];
 }
 
-function networkArgs({ network }: MachineSpec, bus: Bus): readonly string[] {
-  if (network === undefined || network === "none") return [];
+function networkArgs({ network, boot }: MachineSpec, bus: Bus): readonly string[] {
+  const medium = boot.kind === "uefi" && boot.medium.kind === "network" ? boot.medium : undefined;
+  if ((network === undefined || network === "none") && medium === undefined) return [];
+  const open = typeof network === "object";
   // Only the host itself reaches a forwarded port, not its whole network.
-  const forwards = (network.forwards ?? []).map(({ host, guest }) => `,hostfwd=tcp:127.0.0.1:${host}-:${guest}`);
-  return ["-netdev", `user,id=net0${forwards.join("")}`, "-device", `virtio-net-${bus},netdev=net0`];
+  const forwards = open ? (network.forwards ?? []) : [];
+  const options = [
+    ...forwards.map(({ host, guest }) => `hostfwd=tcp:127.0.0.1:${host}-:${guest}`),
+    // A machine that asked for no network gets its boot file and nothing else.
+    ...(open ? [] : ["restrict=on"]),
+    ...(medium === undefined ? [] : [`tftp=${quote(medium.directory)}`, `bootfile=${quote(medium.file)}`]),
+  ];
+  return [
+    ...["-netdev", ["user,id=net0", ...options].join(",")],
+    ...["-device", `virtio-net-${bus},netdev=net0${medium === undefined ? "" : ",bootindex=0"}`],
+  ];
 }
 
 /** QEMU's option parser takes `,,` for a comma in a value. */

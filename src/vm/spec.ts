@@ -6,8 +6,16 @@ export type Arch = "x86_64" | "aarch64";
 /** What the firmware finds: a directory served as an ESP, or a raw image (FAT, or a partitioned disk), or a CD image. */
 export type UefiMedium =
   | { readonly kind: "directory"; readonly path: string }
-  | { readonly kind: "image"; readonly path: string; readonly sectorSize?: 512 | 4096 }
-  | { readonly kind: "iso"; readonly path: string };
+  | {
+      readonly kind: "image";
+      readonly path: string;
+      readonly sectorSize?: 512 | 4096;
+      /** QEMU's name of the file's format; default "raw". */
+      readonly format?: "raw" | "qcow2" | "vpc" | "vmdk";
+    }
+  | { readonly kind: "iso"; readonly path: string }
+  /** The network card's own boot: QEMU serves the directory by TFTP, and names the file in its DHCP answers. */
+  | { readonly kind: "network"; readonly directory: string; readonly file: string };
 
 export type BootSource =
   | {

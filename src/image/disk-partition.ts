@@ -1,0 +1,96 @@
+/** A partition of a disk: what it is to hold, and from that its size and the ranges with data. */
+import { BootwrightError } from "../base/errors.ts";
+import { formatSize } from "../base/size.ts";
+import { encodeErofs } from "../formats/erofs.ts";
+import { encodeExt4 } from "../formats/ext4.ts";
+import type { FileTree, ReadContent } from "../formats/filetree.ts";
+import type { NewPartition } from "../formats/gpt.ts";
+import type { SparseWrite } from "../formats/sparse-write.ts";
+import { seededUuid } from "../formats/uuid.ts";
+import type { BlobInput, TreeInput } from "../stage/stage.ts";
+import type { BlobArtifact } from "../store/artifact.ts";
+import type { Store } from "../store/store.ts";
+
+export type PartitionContent =
+  /** A file system that can be written to, with a journal; without a tree it is empty. */
+  | { readonly kind: "ext4"; readonly tree?: TreeInput | undefined }
+  | { readonly kind: "erofs"; readonly tree: TreeInput }
+  /** The bytes of a file, from the partition's start. */
+  | { readonly kind: "file"; readonly file: BlobInput }
+  /** Room for what comes later: another version, a hash tree. */
+  | { readonly kind: "empty" };
+
+export interface DiskPartition {
+  /** Name of the partition, and label of a file system that is made for it. */
+  readonly label: string;
+  /** GUID of what it is for. */
+  readonly type: string;
+  readonly content: PartitionContent;
+  /** Bytes; absent: what the content needs, and of what can be written to a quarter more. */
+  readonly size?: number | "rest" | undefined;
+}
+
+/** A partition's content: its size, and the ranges that hold data. */
+export interface Volume {
+  readonly partition: NewPartition;
+  readonly writes: () => Iterable<SparseWrite>;
+}
+
+export interface PartitionOptions {
+  readonly seed: string;
+  /** Seconds since the epoch. */
+  readonly epoch: number;
+  readonly tree: FileTree | undefined;
+  readonly file: BlobArtifact | undefined;
+  readonly store: Store;
+  readonly read: ReadContent;
+}
+
+/** `size`: bytes, "rest" worked out. Throws LIMIT_EXCEEDED when the content needs more. */
+export function partitionVolume(
+  { label, type, content }: DiskPartition,
+  size: number | undefined,
+  options: PartitionOptions,
+): Volume {
+  const { seed, epoch, tree = EMPTY, file, store, read } = options;
+  const own = { read, seed: `${seed} ${label}`, epoch, label };
+  const place = { type, id: seededUuid(seed, `partition ${label}`), name: label };
+  const readonlyPlace = (needed: number) => ({ ...place, size: atLeast(needed, { size, label }), readonly: true });
+  switch (content.kind) {
+    case "ext4": {
+      const used = tree.reduce((sum, entry) => sum + (entry.type === "file" ? entry.content.size : 0), 0);
+      const room = size === undefined ? { free: Math.ceil(used / 4) } : { size };
+      const volume = encodeExt4(tree, { ...own, journal: true, ...room });
+      return { partition: { ...place, size: volume.size }, writes: volume.writes };
+    }
+    case "erofs": {
+      const volume = encodeErofs(tree, own);
+      return { partition: readonlyPlace(volume.size), writes: volume.writes };
+    }
+    case "file":
+      return { partition: readonlyPlace(file!.size), writes: () => fileWrites(store, file!) };
+    default:
+      return { partition: { ...place, size: size ?? 0 }, writes: () => [] };
+  }
+}
+
+const EMPTY: FileTree = [{ type: "directory", path: "", mode: 0o755, uid: 0, gid: 0 }];
+
+function atLeast(needed: number, { size = needed, label }: { size?: number | undefined; label: string }): number {
+  if (size < needed)
+    throw new BootwrightError(
+      "LIMIT_EXCEEDED",
+      `the content of partition "${label}" needs ${needed} bytes (${formatSize(needed)}); it has ${size}`,
+      { hint: "give the partition a larger size, or none: then the size follows the content" },
+    );
+  return size;
+}
+
+/** Blocks of zeros stay holes. */
+function* fileWrites(store: Store, file: BlobArtifact): Generator<SparseWrite> {
+  let offset = 0;
+  for (const bytes of store.blobs.read(file)) {
+    if (bytes.some((byte) => byte !== 0)) yield { offset, bytes };
+    offset += bytes.length;
+  }
+}

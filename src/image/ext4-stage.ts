@@ -1,0 +1,43 @@
+/** The stage that writes a tree as an ext4 file system in a file of its own. */
+import { encodeExt4 } from "../formats/ext4.ts";
+import { defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
+import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
+
+export interface Ext4StageOptions {
+  readonly name: string;
+  readonly tree: TreeInput;
+  /** The volume's UUID is made from it. */
+  readonly seed: string;
+  /** Seconds since the epoch. */
+  readonly epoch: number;
+  /** At most 16 bytes. */
+  readonly label: string;
+  /** Bytes; absent: what the files need, and a quarter more. */
+  readonly size?: number | undefined;
+}
+
+/** Throws LIMIT_EXCEEDED when the tree does not fit, and for what ext4 does not hold. */
+export function ext4Stage(options: Ext4StageOptions): Stage<{ tree: TreeInput }, { image: BlobArtifact }> {
+  const { name, tree, seed, epoch, label, size } = options;
+  return defineStage({
+    name,
+    kind: "ext4-image",
+    version: 1,
+    inputs: { tree },
+    params: { seed, epoch, label, size: size ?? null },
+    outputs: ["image"],
+    run: async ({ inputs, store }) => {
+      const reader = store.reader();
+      try {
+        const entries = store.getTree(inputs.tree);
+        const used = entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.content.size : 0), 0);
+        const room = size === undefined ? { free: Math.ceil(used / 4) } : { size };
+        const own = { read: reader.read, seed, epoch, label, journal: true, ...room };
+        const volume = encodeExt4(entries, own);
+        return { image: blobArtifact(store.blobs.putSparse(volume.writes(), volume.size)) };
+      } finally {
+        reader.close();
+      }
+    },
+  });
+}

@@ -1,0 +1,28 @@
+/** `kind: "sha256sums"` → a stage over the other images. */
+import { checksumsStage } from "../image/checksums.ts";
+import { blobOf, type OutputRef } from "../stage/stage.ts";
+import type { BlobArtifact, TreeArtifact } from "../store/artifact.ts";
+import type { Find } from "./media-images.ts";
+import type { ImageSection, PlannedImage } from "./planned-image.ts";
+
+export function planChecksums({
+  name,
+  image,
+  find,
+}: {
+  name: string;
+  image: ImageSection<"sha256sums">;
+  find: Find;
+}): PlannedImage {
+  const images = image.of.map(find);
+  const stage = checksumsStage({
+    name: `sha256sums:${name}`,
+    files: images.flatMap(({ fileName, output }) =>
+      output.kind === "blob" ? [{ name: fileName, file: output as OutputRef<BlobArtifact> }] : [],
+    ),
+    directories: images.flatMap(({ fileName, output }) =>
+      output.kind === "tree" ? [{ name: fileName, tree: output as OutputRef<TreeArtifact> }] : [],
+    ),
+  });
+  return { name, kind: "sha256sums", output: blobOf(stage, "sums"), fileName: "SHA256SUMS" };
+}

@@ -1,0 +1,95 @@
+/** `kind: "disk"` → stages: partitions out of trees and images, the disk, and the format of a hypervisor around it. */
+import { BootwrightError } from "../base/errors.ts";
+import { type PartitionType, partitionType } from "../formats/partition-types.ts";
+import { convertCommand } from "../image/disk-format.ts";
+import type { DiskPartition, PartitionContent } from "../image/disk-partition.ts";
+import { diskStage } from "../image/disk-stage.ts";
+import { fixedIdentityStage } from "../image/fixed-identity.ts";
+import { commandStage } from "../stage/command.ts";
+import { blobOf, type OutputRef } from "../stage/stage.ts";
+import type { BlobArtifact } from "../store/artifact.ts";
+import type { PlanContext } from "./context.ts";
+import { espDefaults } from "./efi-images.ts";
+import { espContents, type Find } from "./media-images.ts";
+import type { ImageSection, PlannedImage } from "./planned-image.ts";
+import { toolrootTree } from "./sources.ts";
+import { squashfsOf } from "./tree-images.ts";
+import { planTree } from "./trees.ts";
+
+type DiskSection = ImageSection<"disk">;
+
+const SUFFIX = { raw: "img", qcow2: "qcow2", vhd: "vhd", vmdk: "vmdk" } as const;
+
+export function planDisk(
+  ctx: PlanContext,
+  { name, image, find }: { name: string; image: DiskSection; find: Find },
+): PlannedImage {
+  const { boot, files, common } = espContents(ctx, { name, items: image.esp, find });
+  const { espSize, size, sectorSize, format } = image;
+  const partitions = [
+    ...rootPartition(ctx, { name, image }),
+    ...Object.entries(image.partitions).map(([label, part]) => extraPartition(ctx, { name, label, part, find })),
+    ...dataPartition(ctx, image),
+  ];
+  const disk = diskStage({
+    ...espDefaults(ctx),
+    name: format === "raw" ? `disk:${name}` : `disk-raw:${name}`,
+    ...{ boot, files, espSize, partitions, size, sectorSize },
+  });
+  const fileName = `${name}.${SUFFIX[format]}`;
+  const output = inFormat(ctx, { name, fileName, format, raw: blobOf(disk, "image") });
+  return { ...common, kind: "disk", output, fileName, sectorSize, diskFormat: format, esp: () => output };
+}
+
+/** The raw disk in a hypervisor's format, by qemu-img; then what it draws by lot is replaced. */
+function inFormat(
+  ctx: PlanContext,
+  options: { name: string; fileName: string; format: DiskSection["format"]; raw: OutputRef<BlobArtifact> },
+): OutputRef<BlobArtifact> {
+  const { name, fileName, format, raw } = options;
+  if (format === "raw") return raw;
+  const converted = commandStage({
+    name: format === "qcow2" ? `disk:${name}` : `disk-${format}:${name}`,
+    toolroot: toolrootTree(ctx, ["qemu-utils"]),
+    argv: convertCommand(format),
+    inputs: { disk: raw },
+    outputs: ["image"],
+  });
+  const image = blobOf(converted, "image");
+  if (format === "qcow2") return image;
+  const { seed, epoch } = ctx.config;
+  return blobOf(fixedIdentityStage({ name: `disk:${name}`, image, format, fileName, seed, epoch }), "image");
+}
+
+function rootPartition(ctx: PlanContext, { name, image }: { name: string; image: DiskSection }): DiskPartition[] {
+  if (image.tree === undefined) return [];
+  const { fs, size, label } = image.root;
+  const tree = planTree(ctx, image.tree);
+  const content: PartitionContent =
+    fs === "squashfs"
+      ? { kind: "file", file: squashfsOf(ctx, { name: `${name}-root`, tree, compress: "zstd" }) }
+      : { kind: fs, tree };
+  return [{ label, type: typeOf(ctx, "root"), content, size }];
+}
+
+function extraPartition(
+  ctx: PlanContext,
+  { name, label, part, find }: { name: string; label: string; part: DiskSection["partitions"][string]; find: Find },
+): DiskPartition {
+  const { type, image, size } = part;
+  const guid = type.includes("-") && type.length === 36 ? type : typeOf(ctx, type as PartitionType);
+  if (image === undefined) return { label, type: guid, content: { kind: "empty" }, size };
+  const { output } = find(image);
+  if (output.kind !== "blob")
+    throw new BootwrightError("UNSUPPORTED", `partition ${label} of ${name} holds ${image}, which is a directory`, {
+      hint: "hold single files: pack a tree as erofs or squashfs",
+    });
+  return { label, type: guid, content: { kind: "file", file: output as OutputRef<BlobArtifact> }, size };
+}
+
+function dataPartition(ctx: PlanContext, { data }: DiskSection): DiskPartition[] {
+  if (data === undefined) return [];
+  return [{ label: data.label, type: typeOf(ctx, "linux"), content: { kind: "ext4" }, size: data.size }];
+}
+
+const typeOf = (ctx: PlanContext, type: PartitionType): string => partitionType(type, ctx.debianArch);
