@@ -117,6 +117,11 @@ export const ERROR_CODES = {
     title: "Something is larger than it may be",
     help: "Formats have hard limits (4 GiB − 1 in newc and FAT), and what is unpacked has one against bombs. Nothing was truncated.",
   },
+  BUDGET_EXCEEDED: {
+    exit: "program",
+    title: "A tree is larger than its budget",
+    help: "The ten largest files are listed; `bootwright inspect tree:NAME --size` tells more of a tree that still fits. Leave files out with `remove`, or raise `budget`.",
+  },
   HOST_TOOL_MISSING: {
     exit: "host",
     title: "This host lacks a program",

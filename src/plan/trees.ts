@@ -50,7 +50,7 @@ export function planTreeSection(
     ...account,
     ...(sshKeys !== undefined && { sshKeys: copy(sshKeys) }),
   }));
-  const { hostname, remove, permissions } = section;
+  const { hostname, remove, permissions, budget } = section;
   const { programs, firmware } = extras;
   return treeOf(
     composeTree({
@@ -62,6 +62,7 @@ export function planTreeSection(
       users,
       hostname,
       permissions,
+      budget,
       ...(programs.length > 0 && { programs }),
       ...(firmware && { firmware }),
     }),

@@ -8,6 +8,7 @@ import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stag
 import type { TreeArtifact } from "../store/artifact.ts";
 import type { Store } from "../store/store.ts";
 import { type Account, type AccountFiles, mergeAccounts, numberAccounts } from "./accounts.ts";
+import { requireBudget } from "./budget.ts";
 import { globMatcher } from "./glob.ts";
 
 /** A file that the config spells out. `layer` names an input tree whose entry "" is the content. */
@@ -58,6 +59,8 @@ export interface ComposeOptions {
   readonly programs?: readonly string[];
   /** Of lib/firmware, keep only what these globs match, and what `firmware` (a JSON array of names) lists. */
   readonly firmware?: { readonly globs: readonly string[]; readonly named: BlobInput | undefined };
+  /** Bytes that the files may have in all. */
+  readonly budget?: number | undefined;
   readonly permissions: Readonly<
     Record<
       string,
@@ -81,6 +84,7 @@ export function composeTree(
     permissions: options.permissions,
     ...(options.programs && { programs: options.programs }),
     ...(options.firmware && { firmware: options.firmware.globs }),
+    ...(options.budget !== undefined && { budget: options.budget }),
   };
   return defineStage({
     name: options.name,
@@ -120,7 +124,9 @@ export function composeTree(
         keepFirmware(builder, [...options.firmware.globs, ...named]);
       }
       for (const program of options.programs ?? []) requireProgram(builder, program);
-      return { tree: store.putTree(builder.build()) };
+      const tree = builder.build();
+      if (options.budget !== undefined) requireBudget(tree, { name: options.name, budget: options.budget });
+      return { tree: store.putTree(tree) };
     },
   });
 }

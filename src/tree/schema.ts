@@ -1,6 +1,7 @@
 /** `trees`, and the part of `initramfs` that says which files there are: origins in order, then removals, users and files. */
 import { z } from "zod";
-import { hostPath, idNumber, imagePath, modeText, namedMap, nameText, sha256Text } from "../base/schema.ts";
+import { hostPath, idNumber, imagePath, modeText, namedMap, nameText, sha256Text, sizeText } from "../base/schema.ts";
+import { parseSize } from "../base/size.ts";
 
 const ownership = {
   mode: modeText().optional().describe('Permission bits, such as "0755".'),
@@ -160,6 +161,10 @@ export const treeContentShape = {
     )
     .optional()
     .describe("Written to /etc/hostname."),
+  budget: sizeText()
+    .transform(parseSize)
+    .optional()
+    .describe("What its files may weigh in all, not compressed: a build past that fails, and lists the ten largest."),
   permissions: z.record(imagePath(), permissionSchema).default({}).describe("Modes and owners by path, set last."),
 };
 

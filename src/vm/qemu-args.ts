@@ -156,7 +156,8 @@ function networkArgs({ network, boot }: MachineSpec, bus: Bus): readonly string[
   ];
   return [
     ...["-netdev", ["user,id=net0", ...options].join(",")],
-    ...["-device", `virtio-net-${bus},netdev=net0${medium === undefined ? "" : ",bootindex=0"}`],
+    // The firmware's own driver: the card's iPXE would hand its file name to a UKI as a command line.
+    ...["-device", `virtio-net-${bus},netdev=net0${medium === undefined ? "" : ",bootindex=0,romfile="}`],
   ];
 }
 

@@ -22,9 +22,9 @@ images:
 test("firmware boots it from the network", { timeout: 300_000 }, async () => {
   await booted(writeProject(CONFIG), { name: "net" }, async (machine, prepared) => {
     expect(prepared.firmware).toBe("uefi");
-    expect(machine.console.text).toMatch(/PXE/);
+    expect(machine.console.text).toMatch(/PXE over IPv4/);
     const { stdout } = await machine.exec(
-      "ls /sys/firmware/efi | grep -c runtime; ls /sys/block | grep -c vd; cat /proc/cmdline",
+      "ls /sys/firmware/efi | grep -c '^runtime$'; ls /sys/block | grep -c vd; cat /proc/cmdline",
     );
     expect(stdout).toMatch(/^1\n0\nconsole=ttyS0 quiet/);
   });
