@@ -84,6 +84,9 @@ export const HOST_TOOLS = {
   gpg: program("gpg", "gnupg", "sign a package archive of our own", "test"),
   skopeo: program("skopeo", "skopeo", "read our container images as engines do", "test"),
   umoci: program("umoci", "umoci", "write container images, and unpack ours", "test"),
+  sbsign: program("sbsign", "sbsigntool", "sign and verify EFI programs as others do", "test"),
+  "sign-efi-sig-list": program("sign-efi-sig-list", "efitools", "make Secure Boot variables as others do", "test"),
+  openssl: program("openssl", "openssl", "check our certificates and signatures", "test"),
   minisign: program("minisign", "minisign", "sign and verify catalogs as others do", "test"),
   "dpkg-deb": program("dpkg-deb", "dpkg", "read and write Debian packages", "test"),
 } as const satisfies Record<string, HostTool>;
