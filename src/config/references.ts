@@ -41,6 +41,8 @@ const RULES: readonly Rule[] = [
   { at: ["images", "*", "partitions", "*", "image"], what: "image", in: [["images"]] },
   { at: ["images", "*", "tree"], what: "tree", in: [["trees"]] },
   { at: ["machines", "*", "image"], what: "image", in: [["images"]] },
+  { at: ["trees", "*", "from", "*", "kernel"], what: "kernel", in: [["kernels"]] },
+  { at: ["initramfs", "*", "from", "*", "kernel"], what: "kernel", in: [["kernels"]] },
   { at: ["trees", "*", "from", "*", "tree"], what: "tree", in: [["trees"]] },
   { at: ["initramfs", "*", "from", "*", "tree"], what: "tree", in: [["trees"]] },
   { at: ["trees", "*", "from", "*", "source"], what: "source", in: SOURCES },

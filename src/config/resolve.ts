@@ -65,7 +65,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
         message: "with `root: true` services belong into the root file system",
         mark: "key",
       });
-    const needed = one.modules.length > 0 || one.firmware.length > 0;
+    const needed = one.modules.any || one.firmware.length > 0;
     if (one.kernel !== undefined || (!needed && kernels.length !== 1)) return one;
     return { ...one, kernel: only({ what: "kernel", names: kernels, path: ["initramfs", name, "kernel"] }) };
   });
@@ -96,7 +96,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     const chosen =
       image.initramfs ??
       (initramfsNames.length === 0 ? NONE : only({ what: "initramfs", names: initramfsNames, path: initramfsPath }));
-    const modulesOf = initramfs[chosen]?.modules.length ? initramfs[chosen]?.kernel : undefined;
+    const modulesOf = initramfs[chosen]?.modules.any ? initramfs[chosen]?.kernel : undefined;
     if (modulesOf !== undefined && modulesOf !== kernel)
       issues.push({
         path: [...path, "kernel"],

@@ -18,13 +18,13 @@ export interface BaseTreeOptions {
   readonly init: string;
   /** A tree that holds BusyBox: its package, or a lone file. Only with init "busybox". */
   readonly busybox?: TreeInput;
-  /** The load list that the modules stage made: JSON array of paths. */
+  /** The load lists that the modules stage made: { first, later }, JSON arrays of paths. */
   readonly loadList?: BlobInput;
   /** Lead to the root file system of the command line instead of being the system. */
   readonly root: boolean;
   /** The text of guest/agent.sh, with init "busybox" and `settings.agent`. */
   readonly agentScript: string;
-  readonly settings: Omit<BusyboxInitOptions, "modules">;
+  readonly settings: Omit<BusyboxInitOptions, "modules" | "laterModules">;
 }
 
 type BaseInputs = { busybox: TreeInput | undefined; loadList: BlobInput | undefined };
@@ -35,7 +35,7 @@ export function initramfsBase(options: BaseTreeOptions): Stage<BaseInputs, { tre
   return defineStage<BaseInputs, { tree: TreeArtifact }>({
     name: options.name,
     kind: "initramfs-base",
-    version: 2,
+    version: 3, // Since 3, modules in two steps.
     inputs: { busybox: options.busybox, loadList: options.loadList },
     params: JSON.parse(
       canonicalJson({
@@ -43,7 +43,7 @@ export function initramfsBase(options: BaseTreeOptions): Stage<BaseInputs, { tre
         ...(options.root && { root: true }),
         settings: settings as unknown as Json,
         // The scripts are code of ours: an edit of theirs must make the layer again.
-        scripts: digestOf(canonicalJson(initFiles(options, []) as unknown as Json)).hash,
+        scripts: digestOf(canonicalJson(initFiles(options, NO_MODULES) as unknown as Json)).hash,
         ...(withAgent && { agent: digestOf(agentScript).hash }),
       }),
     ),
@@ -56,7 +56,7 @@ export function initramfsBase(options: BaseTreeOptions): Stage<BaseInputs, { tre
       else if (init !== "none") add({ type: "symlink", path: "init", mode: 0o777, uid: 0, gid: 0, target: init });
       if (init === "busybox") {
         if (options.root) entries.set("sysroot", directory("sysroot"));
-        const modules = inputs.loadList === undefined ? [] : loadList(store, inputs.loadList);
+        const modules = inputs.loadList === undefined ? NO_MODULES : loadList(store, inputs.loadList);
         for (const [path, { content, mode }] of Object.entries(initFiles(options, modules)))
           add({ type: "file", path: path.slice(1), mode, uid: 0, gid: 0, content: store.blobs.put(content) });
       }
@@ -74,9 +74,17 @@ export function initramfsBase(options: BaseTreeOptions): Stage<BaseInputs, { tre
   });
 }
 
-function initFiles({ init, root, settings }: BaseTreeOptions, modules: readonly string[]): Record<string, InitFile> {
+interface LoadLists {
+  readonly first: readonly string[];
+  readonly later: readonly string[];
+}
+
+const NO_MODULES: LoadLists = { first: [], later: [] };
+
+function initFiles({ init, root, settings }: BaseTreeOptions, { first, later }: LoadLists): Record<string, InitFile> {
   if (init !== "busybox") return {};
-  return root ? rootInitFiles({ ...settings, modules }) : busyboxInitFiles({ ...settings, modules });
+  const options = { ...settings, modules: first, laterModules: later };
+  return root ? rootInitFiles(options) : busyboxInitFiles(options);
 }
 
 const directory = (path: string, mode = 0o755): TreeEntry => ({ type: "directory", path, mode, uid: 0, gid: 0 });
@@ -119,8 +127,8 @@ function busyboxBinary(tree: FileTree): TreeEntry & { type: "file" } {
   throw new BootwrightError("UNSUPPORTED", "the package holds no bin/busybox");
 }
 
-const loadList = (store: Store, list: BlobArtifact): string[] =>
-  JSON.parse(store.blobs.readAll(list).toString()) as string[];
+const loadList = (store: Store, list: BlobArtifact): LoadLists =>
+  JSON.parse(store.blobs.readAll(list).toString()) as LoadLists;
 
 function withParents(entries: Map<string, TreeEntry>): FileTree {
   for (const path of [...entries.keys()]) {

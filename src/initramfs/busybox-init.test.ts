@@ -7,7 +7,8 @@ import { needProgram } from "../../test/support/need-program.ts";
 import { type BusyboxInitOptions, busyboxInitFiles } from "./busybox-init.ts";
 import { rootInitFiles } from "./root-init.ts";
 
-const plain: BusyboxInitOptions = { run: [], services: {}, console: "none", agent: false, modules: [] };
+const NONE = { run: [], modules: [], laterModules: [], coldplug: false, console: "none" } as const;
+const plain: BusyboxInitOptions = { ...NONE, services: {}, agent: false };
 const files = (options: Partial<BusyboxInitOptions> = {}) => busyboxInitFiles({ ...plain, ...options });
 const inittab = (options: Partial<BusyboxInitOptions>) => files(options)["/etc/inittab"]!.content;
 
@@ -73,8 +74,38 @@ ip link set lo up 2>/dev/null
     ]);
   });
 
+  it("modules of the second stage load after the programs, before services", () => {
+    const made = files({
+      run: ["/bin/net"],
+      laterModules: ["/b.ko"],
+      services: { s: { exec: ["/s"], restart: "never" } },
+    });
+    expect(made["/etc/inittab"]!.content).toContain(
+      "::wait:/bin/net\n::wait:/etc/init.d/modules\n::once:/etc/service.d/s\n",
+    );
+    expect(made["/etc/init.d/modules"]).toEqual({
+      content: "#!/bin/sh\ninsmod /b.ko || echo 'bootwright: cannot load /b.ko' >&2\n",
+      mode: 0o755,
+    });
+    const { content } = rootInitFiles({ ...NONE, run: ["/bin/net"], modules: ["/a.ko"], laterModules: ["/b.ko"] })[
+      "/init"
+    ]!;
+    expect(content.match(/^(insmod \S+|\/bin\/net)/gm)).toEqual(["insmod /a.ko", "/bin/net", "insmod /b.ko"]);
+  });
+
+  it("coldplug loads for devices until no new ones appear", () => {
+    const { content } = files({ coldplug: true })["/etc/init.d/rcS"]!;
+    const loop = content.slice(content.indexOf("seen="));
+    // Loading for the first bus makes a second device appear; xargs starts programs, so modprobe is a file here.
+    const fake = `cd $(mktemp -d); echo pci:a >devices
+find() { cat devices; }
+xargs() { cat >>asked; echo --- >>asked; grep -q usb:b devices || echo usb:b >>devices; }
+`;
+    expect(sh(`${fake}${loop}cat asked`).stdout).toBe("pci:a\n---\npci:a\nusb:b\n---\n");
+  });
+
   it("is a script that a shell reads", () => {
-    const { content } = files({ modules: ["/a b'c.ko"] })["/etc/init.d/rcS"]!;
+    const { content } = files({ coldplug: true, modules: ["/a b'c.ko"] })["/etc/init.d/rcS"]!;
     const { status, stderr } = spawnSync(needProgram("busybox", "busybox-static"), ["sh", "-n"], {
       input: content,
       encoding: "utf8",
@@ -104,7 +135,7 @@ describe("a program or module with an odd name", () => {
   });
 
   it.each(ODD)("%j is started by the init of a root file system, too", (program) => {
-    const script = rootInitFiles({ modules: [], run: [program], console: "none" })["/init"]!.content;
+    const script = rootInitFiles({ ...NONE, run: [program] })["/init"]!.content;
     const lines = script.slice(script.indexOf("tmpfs /run\n") + "tmpfs /run\n".length, script.indexOf("\nroot= type="));
     expect(started(lines, program)).toBe("started\n");
   });
@@ -113,7 +144,7 @@ describe("a program or module with an odd name", () => {
     const insmods = (content: string) => content.slice(content.indexOf("insmod"));
     const plainInit = insmods(files({ modules: [module] })["/etc/init.d/rcS"]!.content);
     expect(sh(`insmod() { return 1; }\n${plainInit}`).stderr).toBe(`bootwright: cannot load ${module}\n`);
-    const init = rootInitFiles({ modules: [module], run: [], console: "none" })["/init"]!.content;
+    const init = rootInitFiles({ ...NONE, modules: [module] })["/init"]!.content;
     const line = init.slice(init.indexOf("insmod"), init.indexOf("\nroot= type="));
     expect(sh(`insmod() { return 1; }\nsay() { echo "$1"; }\n${line}`).stdout).toBe(`cannot load ${module}\n`);
   });

@@ -13,6 +13,10 @@ export interface BusyboxInitOptions {
   readonly agent: boolean;
   /** Module files in load order, below the root; see kernel/modules. */
   readonly modules: readonly string[];
+  /** Those that are loaded after the programs of `run`. */
+  readonly laterModules: readonly string[];
+  /** Load what drives the devices that are there, of the modules in the tree. */
+  readonly coldplug: boolean;
 }
 
 /** Path → file, as `files` of the config says them. */
@@ -26,6 +30,8 @@ export function busyboxInitFiles(options: BusyboxInitOptions): Record<string, In
     "/etc/inittab": { content: inittab(options), mode: 0o644 },
     "/etc/init.d/rcS": { content: startScript(options), mode: 0o755 },
   };
+  if (options.laterModules.length > 0)
+    files[LATER] = { content: `${["#!/bin/sh", ...options.laterModules.map(load)].join("\n")}\n`, mode: 0o755 };
   for (const [name, { exec }] of Object.entries(options.services)) files[`/etc/service.d/${name}`] = starter(exec);
   for (const [i, program] of options.run.entries()) if (!isPlain(program)) files[starterOf(i)] = starter([program]);
   return files;
@@ -37,12 +43,15 @@ const starter = (exec: readonly string[]): InitFile => ({
   mode: 0o755,
 });
 
+const LATER = "/etc/init.d/modules";
+
 const starterOf = (i: number): string => `/etc/run.d/${i + 1}`;
 
 /** BusyBox init's inittab: ID:RUNLEVELS:ACTION:PROCESS. Order of actions: sysinit, wait, once, then the rest. */
-function inittab({ run, services, console, agent }: BusyboxInitOptions): string {
+function inittab({ run, services, console, agent, laterModules }: BusyboxInitOptions): string {
   const lines = ["::sysinit:/etc/init.d/rcS"];
   for (const [i, program] of run.entries()) lines.push(`::wait:${isPlain(program) ? program : starterOf(i)}`);
+  if (laterModules.length > 0) lines.push(`::wait:${LATER}`);
   for (const [name, { restart }] of Object.entries(services))
     lines.push(`::${restart === "always" ? "respawn" : "once"}:/etc/service.d/${name}`);
   if (agent) lines.push("::once:/usr/lib/bootwright/agent");
@@ -53,7 +62,7 @@ function inittab({ run, services, console, agent }: BusyboxInitOptions): string 
   return `${lines.join("\n")}\n`;
 }
 
-function startScript({ modules }: BusyboxInitOptions): string {
+function startScript({ modules, coldplug }: BusyboxInitOptions): string {
   const lines = [
     "#!/bin/sh",
     "# Runs once, before anything else.",
@@ -67,10 +76,20 @@ function startScript({ modules }: BusyboxInitOptions): string {
     "[ -s /etc/hostname ] && hostname -F /etc/hostname",
     "ip link set lo up 2>/dev/null",
   ];
-  for (const module of modules)
-    lines.push(`insmod ${quote(module)} || echo ${quote(`bootwright: cannot load ${module}`)} >&2`);
+  lines.push(...modules.map(load));
+  if (coldplug) lines.push(COLDPLUG);
   return `${lines.join("\n")}\n`;
 }
+
+const load = (module: string): string =>
+  `insmod ${quote(module)} || echo ${quote(`bootwright: cannot load ${module}`)} >&2`;
+
+/** A driver may make further devices appear (a bus behind a bus): until nothing new does. */
+export const COLDPLUG = `seen=
+while devices=$(find /sys/devices -name modalias -exec cat {} + 2>/dev/null | sort -u) && [ "$devices" != "$seen" ]; do
+  seen=$devices
+  echo "$devices" | xargs modprobe -a -q 2>/dev/null
+done`;
 
 const isPlain = (word: string): boolean => /^[\w@%+=:,./-]+$/.test(word);
 

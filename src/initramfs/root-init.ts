@@ -3,17 +3,28 @@
  * mounts it and hands over with switch_root(8). The kernel would read the same words itself if it had the drivers
  * (kernel Documentation/admin-guide/kernel-parameters.txt: root, rootfstype, rootflags, rootdelay, ro, rw, init).
  */
-import { type BusyboxInitOptions, type InitFile, quote } from "./busybox-init.ts";
+import { type BusyboxInitOptions, COLDPLUG, type InitFile, quote } from "./busybox-init.ts";
 
 export function rootInitFiles({
   modules,
+  laterModules,
+  coldplug,
   run,
   console,
-}: Pick<BusyboxInitOptions, "modules" | "run" | "console">): Record<string, InitFile> {
-  const loads = modules.map((module) => `insmod ${quote(module)} || say ${quote(`cannot load ${module}`)}`);
+}: Pick<BusyboxInitOptions, "modules" | "laterModules" | "coldplug" | "run" | "console">): Record<string, InitFile> {
+  const load = (module: string) => `insmod ${quote(module)} || say ${quote(`cannot load ${module}`)}`;
+  const first = [...modules.map(load), ...(coldplug ? [COLDPLUG] : [])];
   return {
     "/init": {
-      content: [...PROLOGUE, ...loads, ...run.map(quote), SEARCH, console === "none" ? "" : SHELL, HANDOVER]
+      content: [
+        ...PROLOGUE,
+        ...first,
+        ...run.map(quote),
+        ...laterModules.map(load),
+        SEARCH,
+        console === "none" ? "" : SHELL,
+        HANDOVER,
+      ]
         .filter(Boolean)
         .join("\n"),
       mode: 0o755,

@@ -1,6 +1,29 @@
 import { describe, expect, it } from "vitest";
 import { initramfsShape } from "./schema.ts";
 
+describe("modules", () => {
+  const none = { any: true, all: false, stage1: [], stage2: [], devices: undefined };
+
+  it.each([
+    [undefined, { ...none, any: false }],
+    [[], { ...none, any: false }],
+    [["ext4"], { ...none, stage1: ["ext4"] }],
+    ["all", { ...none, all: true }],
+    ["auto", { ...none, devices: "./devices.list" }],
+    [
+      { stage1: ["a"], stage2: ["b"] },
+      { ...none, stage1: ["a"], stage2: ["b"] },
+    ],
+    [
+      { devices: "./laptop", stage1: ["a"] },
+      { ...none, devices: "./laptop", stage1: ["a"] },
+    ],
+    [{}, { ...none, any: false }],
+  ])("%j means %j", (given, meant) => {
+    expect(initramfsShape.modules.parse(given)).toEqual(meant);
+  });
+});
+
 describe("compress", () => {
   const parse = (value: unknown) => initramfsShape.compress.safeParse(value);
 

@@ -34,6 +34,40 @@ const service = z.strictObject({
   restart: z.enum(["always", "never"]).default("always").describe("What to do when it ends."),
 });
 
+const moduleNames = z.array(z.string().min(1));
+
+const modules = z.union([
+  z.enum(["all", "auto"]),
+  moduleNames,
+  z.strictObject({
+    stage1: moduleNames.default([]).describe("Loaded first of all."),
+    stage2: moduleNames
+      .default([])
+      .describe("Loaded after the programs of `run`, which may have brought up the network."),
+    devices: hostPath()
+      .optional()
+      .describe("A list of devices, one modalias a line: what drives them is loaded in stage 1, too."),
+  }),
+]);
+
+export interface ModulesChoice {
+  /** Anything at all. */
+  readonly any: boolean;
+  readonly all: boolean;
+  readonly stage1: readonly string[];
+  readonly stage2: readonly string[];
+  readonly devices: string | undefined;
+}
+
+function modulesChoice(written: z.output<typeof modules>): ModulesChoice {
+  const none = { any: true, all: false, stage1: [], stage2: [], devices: undefined };
+  if (written === "all") return { ...none, all: true };
+  if (written === "auto") return { ...none, devices: "./devices.list" };
+  if (Array.isArray(written)) return { ...none, any: written.length > 0, stage1: written };
+  const { stage1, stage2, devices } = written;
+  return { ...none, any: stage1.length + stage2.length > 0 || devices !== undefined, stage1, stage2, devices };
+}
+
 export const initramfsShape = {
   init: z
     .union([z.enum(["busybox", "none"]), imagePath()])
@@ -50,10 +84,12 @@ export const initramfsShape = {
     ),
   run: z.array(imagePath()).default([]).describe("Programs of the tree to run at boot, in order."),
   services: namedMap(service).default({}).describe("Programs to keep running, by name."),
-  modules: z
-    .array(z.string().min(1))
+  modules: modules
     .default([])
-    .describe("Kernel modules to bring and load, with what they depend on."),
+    .transform(modulesChoice)
+    .describe(
+      'Kernel modules to bring and load, with what they depend on: a list; { stage1, stage2 }, of which the second is loaded after `run`; { devices: FILE }: what a list of devices needs; "auto": the same with ./devices.list; "all": every module, loaded for the devices that are there.',
+    ),
   firmware: z.array(z.string().min(1)).default([]).describe("Glob patterns of firmware files to bring."),
   console: z
     .enum(["shell", "login", "none"])

@@ -131,7 +131,7 @@ describe("microcodeSegment", () => {
 
 describe("initramfsBase", () => {
   const busybox = Buffer.from("[\0[[\0cat\0init\0mount\0sh\0", "latin1");
-  const settings = { run: [], services: {}, console: "none" as const, agent: false };
+  const settings = { run: [], services: {}, console: "none" as const, agent: false, coldplug: false };
   async function base(options: Partial<BaseTreeOptions> = {}, store: Store = tempStore()) {
     const stage = initramfsBase({
       name: "base",

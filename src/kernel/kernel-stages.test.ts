@@ -99,16 +99,72 @@ describe("selectModulesStage", () => {
   it("takes modules out, uncompressed, with what modprobe needs", async () => {
     const store = tempStore();
     const modules = store.putTree(treeOfFiles(store, moduleFiles()));
-    const { index } = await run(store, indexModules({ name: "index", modules }));
-    const options = { name: "modules", modules, index: index as never, names: ["net-dev"], optional: ["nothing"] };
+    const { index, devices } = (await run(store, indexModules({ name: "index", modules }))) as Record<string, never>;
+    const choice = { first: ["net-dev"], later: [] };
+    const options = { name: "modules", modules, index: index!, devices: devices!, choice, optional: ["nothing"] };
     const { tree, loadList, firmware } = await run(store, selectModulesStage(options));
     const files = [`${HOME}/kernel/bus.ko`, `${HOME}/kernel/failover.ko`, `${HOME}/kernel/net/net-dev.ko`];
-    expect(JSON.parse(text(store, loadList))).toEqual(files.map((name) => `/${name}`));
+    expect(JSON.parse(text(store, loadList))).toEqual({ first: files.map((name) => `/${name}`), later: [] });
     expect(JSON.parse(text(store, firmware))).toEqual(["net/a.bin"]);
     const dirs = ["", "lib", "lib/modules", HOME, `${HOME}/kernel`, `${HOME}/kernel/net`];
-    expect(paths(store, tree)).toEqual([...dirs, ...files, `${HOME}/modules.dep`].sort());
+    expect(paths(store, tree)).toEqual([...dirs, ...files, `${HOME}/modules.alias`, `${HOME}/modules.dep`].sort());
     const bus = store.getTree(tree as TreeArtifact).find((entry) => entry.path === files[0]);
     expect(bus?.type === "file" && store.readContent(bus.content).equals(module("name=bus"))).toBe(true);
+  });
+});
+
+describe("selectModulesStage, in other ways to choose", () => {
+  type Choice = Parameters<typeof selectModulesStage>[0]["choice"];
+
+  async function select(
+    choice: Choice,
+    { deviceList, optional = [] }: { deviceList?: string; optional?: string[] } = {},
+  ) {
+    const store = tempStore();
+    const modules = store.putTree(treeOfFiles(store, moduleFiles()));
+    const { index, devices } = (await run(store, indexModules({ name: "index", modules }))) as Record<string, never>;
+    const list = deviceList === undefined ? undefined : blobArtifact(store.blobs.put(deviceList));
+    const options = { name: "m", modules, index: index!, devices: devices!, choice, optional, deviceList: list };
+    const { tree, loadList } = await run(store, selectModulesStage(options));
+    const lists = JSON.parse(text(store, loadList)) as Record<"first" | "later", string[]>;
+    const names = (paths: string[]) => paths.map((name) => path.basename(name, ".ko"));
+    const alias = store.getTree(tree as TreeArtifact).find((entry) => entry.path === `${HOME}/modules.alias`);
+    return {
+      files: paths(store, tree)
+        .filter((name) => name.endsWith(".ko"))
+        .map((name) => path.basename(name, ".ko")),
+      first: names(lists.first),
+      later: names(lists.later),
+      aliases: alias?.type === "file" ? store.readContent(alias.content).toString() : "",
+    };
+  }
+
+  it("in two steps: what the first has loaded, the second does not load again", async () => {
+    expect(await select({ first: ["bus"], later: ["net-dev"] })).toMatchObject({
+      first: ["bus"],
+      later: ["failover", "net-dev"],
+      files: ["bus", "failover", "net-dev"],
+    });
+  });
+
+  it("all: every module is there, the optional ones are loaded, the rest is for devices", async () => {
+    expect(await select("all", { optional: ["failover", "nothing"] })).toEqual({
+      files: ["bus", "failover", "net-dev"],
+      first: ["failover"],
+      later: [],
+      aliases: "alias pci:v1d2 net_dev\n",
+    });
+  });
+
+  it("by a list of devices", async () => {
+    const { first } = await select({ first: [], later: [] }, { deviceList: "# a card\npci:v1d2\nusb:v9\n" });
+    expect(first).toEqual(["bus", "failover", "net-dev"]);
+  });
+
+  it("a list of devices that nothing drives is none", async () => {
+    await expect(select({ first: [], later: [] }, { deviceList: "laptop\n" })).rejects.toMatchObject({
+      code: "MODULE_UNKNOWN",
+    });
   });
 });
 

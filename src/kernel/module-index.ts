@@ -7,6 +7,7 @@ import { parseModinfo } from "../formats/modinfo.ts";
 import { defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 import type { Store } from "../store/store.ts";
+import { type DeviceAliases, isDeviceAlias } from "./device-aliases.ts";
 import { isModuleFile, moduleName } from "./module-tree.ts";
 
 export interface ModuleIndex {
@@ -14,7 +15,7 @@ export interface ModuleIndex {
   readonly modules: Readonly<Record<string, IndexedModule>>;
   /** Names of modules that are part of the kernel image. */
   readonly builtin: readonly string[];
-  /** Other names that modules go by ("crypto-crc32c") → module. Bus aliases are left out: nobody asks for modules by them here. */
+  /** Other names that modules go by ("crypto-crc32c") → module. Those of devices are an output of their own: there are many. */
   readonly aliases: Readonly<Record<string, string>>;
 }
 
@@ -32,14 +33,14 @@ export function indexModules({
 }: {
   name: string;
   modules: TreeInput;
-}): Stage<{ modules: TreeInput }, { index: BlobArtifact }> {
+}): Stage<{ modules: TreeInput }, { index: BlobArtifact; devices: BlobArtifact }> {
   return defineStage({
     name,
     kind: "module-index",
-    version: 1,
+    version: 2, // Since 2, with the patterns of devices.
     inputs: { modules },
     params: {},
-    outputs: ["index"],
+    outputs: ["index", "devices"],
     run: async ({ inputs, store, progress, signal }) => {
       const tree = store.getTree(inputs.modules);
       const files = tree.filter((entry) => entry.type === "file" && isModuleFile(entry.path)) as FileEntry[];
@@ -47,6 +48,7 @@ export function indexModules({
         tree.find((entry) => /^lib\/modules\/[^/]+$/.test(entry.path))?.path.slice("lib/modules/".length) ?? "";
       const found: Record<string, IndexedModule> = {};
       const aliases: Record<string, string> = {};
+      const devices = new Map<string, Set<string>>();
       for (const [i, entry] of files.entries()) {
         signal.throwIfAborted();
         if (i % 64 === 0) progress(i, { total: files.length, unit: "files", what: "reading modules" });
@@ -59,7 +61,9 @@ export function indexModules({
           post: info.softdepPost.map(moduleName),
           firmware: info.firmware,
         };
-        for (const alias of info.alias) if (!/[:*]/.test(alias)) aliases[moduleName(alias)] = module;
+        for (const alias of info.alias)
+          if (!isDeviceAlias(alias)) aliases[moduleName(alias)] = module;
+          else devices.set(alias, (devices.get(alias) ?? new Set()).add(module));
       }
       const list = tree.find((entry) => entry.path.endsWith("/modules.builtin"));
       const builtin =
@@ -67,13 +71,20 @@ export function indexModules({
           ? store.readContent(list.content).toString("utf8").split("\n").filter(Boolean).map(moduleName)
           : [];
       const index: ModuleIndex = { release, modules: found, builtin: builtin.sort(), aliases };
-      return { index: blobArtifact(store.blobs.put(canonicalJson(index as unknown as Json))) };
+      const patterns: DeviceAliases = Object.fromEntries([...devices].map(([key, names]) => [key, [...names].sort()]));
+      return {
+        index: blobArtifact(store.blobs.put(canonicalJson(index as unknown as Json))),
+        devices: blobArtifact(store.blobs.put(canonicalJson(patterns as unknown as Json))),
+      };
     },
   });
 }
 
 export const loadModuleIndex = (store: Store, blob: BlobArtifact): ModuleIndex =>
   JSON.parse(store.blobs.readAll(blob).toString()) as ModuleIndex;
+
+export const loadDeviceAliases = (store: Store, blob: BlobArtifact): DeviceAliases =>
+  JSON.parse(store.blobs.readAll(blob).toString()) as DeviceAliases;
 
 /** A module's ELF file; distributions also ship them compressed. */
 export async function readModule(store: Store, entry: FileEntry): Promise<Buffer> {

@@ -20,7 +20,7 @@ const LOCAL = "local";
 export function planBundleKernel(
   ctx: PlanContext,
   { name, kernel }: { name: string; kernel: CatalogKernel },
-): Omit<PlannedKernel, "index"> {
+): Omit<PlannedKernel, "index" | "devices"> {
   const { arch } = ctx.config;
   const request: BundleRequest = {
     type: "bundle",

@@ -8,8 +8,9 @@ import { selectModulesStage } from "../kernel/module-selection.ts";
 import { commandStage } from "../stage/command.ts";
 import { type BlobInput, blobOf, type TreeInput, treeOf } from "../stage/stage.ts";
 import type { PlanContext } from "./context.ts";
+import { firmwareTree } from "./kernel-files.ts";
 import { planKernel } from "./kernels.ts";
-import { localTree, packageTrees, toolrootTree } from "./sources.ts";
+import { localBlob, localTree, packageTrees, toolrootTree } from "./sources.ts";
 import { planTreeSection } from "./trees.ts";
 
 type InitramfsSection = ResolvedConfig["initramfs"][string];
@@ -39,17 +40,28 @@ export function planInitramfs(ctx: PlanContext, name: string): PlannedInitramfs 
       agentScript: ctx.agentScript,
       ...(section.init === "busybox" && { busybox: busyboxTree(ctx, section) }),
       ...(modules && { loadList: modules.loadList }),
-      settings: { run: section.run, services: section.services, console: section.console, agent: section.agent },
+      settings: {
+        run: section.run,
+        services: section.services,
+        console: section.console,
+        agent: section.agent,
+        coldplug: section.modules.all,
+      },
     });
     const below = [{ tree: treeOf(base, "tree") as TreeInput, origin: "init" }];
     if (modules) below.push({ tree: modules.tree, origin: "kernel modules" });
+    const named = modules?.firmware;
+    if (section.firmware.length > 0 && ctx.config.sources.firmware !== undefined) {
+      const tree = firmwareTree(ctx, { name: `firmware:initramfs-${name}`, patterns: section.firmware, named });
+      below.push({ tree, origin: "firmware" });
+    }
     const programs =
       section.init === "busybox"
         ? [...section.run, ...Object.values(section.services).map(({ exec }) => exec[0]!)]
         : section.init === "none"
           ? []
           : [section.init];
-    const firmware = section.firmware.length === 0 ? undefined : { globs: section.firmware, named: modules?.firmware };
+    const firmware = section.firmware.length === 0 ? undefined : { globs: section.firmware, named };
     const tree = planTreeSection(ctx, {
       name: `tree:initramfs-${name}`,
       section,
@@ -70,14 +82,16 @@ export function planInitramfs(ctx: PlanContext, name: string): PlannedInitramfs 
 
 function planModules(ctx: PlanContext, { name, section }: { name: string; section: InitramfsSection }) {
   const optional = hasAgent(section) ? AGENT_MODULES : [];
-  if (section.kernel === undefined || section.kernel === "" || (section.modules.length === 0 && optional.length === 0))
-    return undefined;
+  const { any, all, stage1, stage2, devices } = section.modules;
+  if (section.kernel === undefined || section.kernel === "" || (!any && optional.length === 0)) return undefined;
   const kernel = planKernel(ctx, section.kernel);
   const stage = selectModulesStage({
     name: `modules:initramfs-${name}`,
     modules: kernel.modules,
     index: kernel.index,
-    names: section.modules,
+    devices: kernel.devices,
+    choice: all ? "all" : { first: stage1, later: stage2 },
+    deviceList: devices === undefined ? undefined : localBlob(ctx, devices),
     optional,
   });
   return { tree: treeOf(stage, "tree"), loadList: blobOf(stage, "loadList"), firmware: blobOf(stage, "firmware") };

@@ -19,6 +19,8 @@ export interface PlannedKernel {
   readonly modules: TreeInput;
   /** What every module says about itself. */
   readonly index: BlobInput;
+  /** Which modules drive which devices. */
+  readonly devices: BlobInput;
   /** Of a kernel that is built from source. */
   readonly source?: SourceKernelParts;
 }
@@ -60,7 +62,7 @@ export function planKernel(ctx: PlanContext, name: string): PlannedKernel {
   });
 }
 
-function planned(name: string, kernel: Omit<PlannedKernel, "index">): PlannedKernel {
+function planned(name: string, kernel: Omit<PlannedKernel, "index" | "devices">): PlannedKernel {
   const index = indexModules({ name: `modules:${name}`, modules: kernel.modules });
-  return { ...kernel, index: blobOf(index, "index") };
+  return { ...kernel, index: blobOf(index, "index"), devices: blobOf(index, "devices") };
 }

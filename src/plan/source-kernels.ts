@@ -37,7 +37,7 @@ export interface SourceKernelParts {
 export function planSourceKernel(
   ctx: PlanContext,
   { name, config, configOf }: { name: string; config: SourceKernelConfig; configOf: (kernel: string) => BlobInput },
-): { readonly kernel: Omit<PlannedKernel, "index">; readonly parts: SourceKernelParts } {
+): { readonly kernel: Omit<PlannedKernel, "index" | "devices">; readonly parts: SourceKernelParts } {
   const host = process.arch === "arm64" ? "aarch64" : "x86_64";
   const chain = toolchain(ctx.config.arch, host);
   const { base, fragments, require } = config.config;

@@ -5,6 +5,7 @@ import { type BlobInput, type TreeInput, treeOf } from "../stage/stage.ts";
 import { composeTree, type DeclaredFile, type Placement } from "../tree/compose.ts";
 import type { PlanContext } from "./context.ts";
 import { debianRootTree } from "./debian-roots.ts";
+import { firmwareTree, modulesTree } from "./kernel-files.ts";
 import { archiveTree, gitTree, localTree, namedSourceTree, ociTree, packageTrees } from "./sources.ts";
 
 type TreeSection = ResolvedConfig["trees"][string];
@@ -90,6 +91,13 @@ function originTrees(ctx: PlanContext, origin: Exclude<Origin, { type: "files" }
       return [gitTree(ctx, origin)];
     case "source":
       return [namedSourceTree(ctx, origin.source)];
+    case "modules":
+      return [modulesTree(ctx, origin)];
+    case "firmware": {
+      const patterns = origin.firmware;
+      const name = `firmware:${patterns.join("+")}`;
+      return [ctx.once(name, () => firmwareTree(ctx, { name, patterns }))];
+    }
     default:
       return [planTree(ctx, origin.tree)];
   }
@@ -118,6 +126,10 @@ function describe(origin: Exclude<Origin, { type: "files" }>): string {
       return `git ${origin.url}`;
     case "source":
       return `source ${origin.source}`;
+    case "modules":
+      return "kernel modules";
+    case "firmware":
+      return `firmware ${origin.firmware.join(", ")}`;
     default:
       return `tree ${origin.tree}`;
   }

@@ -46,7 +46,27 @@ const kernelSite = z.strictObject({
     ),
 });
 
+const firmwareSource = z.union([
+  z
+    .strictObject({ debian: z.array(z.string().min(1)).min(1).describe("Debian packages, such as firmware-iwlwifi.") })
+    .transform((source) => ({ type: "debian" as const, ...source })),
+  z
+    .strictObject({
+      dir: hostPath().describe("A directory on the host: linux-firmware, or one that holds lib/firmware."),
+    })
+    .transform((source) => ({ type: "dir" as const, ...source })),
+  z
+    .strictObject({
+      archive: z.string().min(1).describe("Path or address of an archive of such a directory."),
+      sha256: sha256Text().optional().describe("Digest that its bytes must have."),
+    })
+    .transform((source) => ({ type: "archive" as const, ...source })),
+]);
+
 export const sourcesSchema = z.strictObject({
+  firmware: firmwareSource
+    .optional()
+    .describe("Where firmware comes from. Default: Debian's firmware-linux-free, which has little."),
   kernel: kernelSite.prefault({}).describe("Where releases of the Linux kernel come from."),
   debian: debianSource.prefault({}).describe("The Debian (or Ubuntu) archive."),
   files: namedMap(fileSource).default({}).describe("Files to fetch, by name."),

@@ -114,6 +114,23 @@ const originSchema = z.union([
     .strictObject({ files: filesSchema.describe("Files by path."), to })
     .transform((origin) => ({ type: "files" as const, ...origin })),
   z
+    .strictObject({
+      modules: z
+        .union([z.literal("all"), z.array(z.string().min(1)).min(1)])
+        .describe('Kernel modules, with what they depend on and with the indexes for modprobe; or "all".'),
+      kernel: nameText().optional().describe("Of which kernel. Default: the only one."),
+      to,
+    })
+    .transform((origin) => ({ type: "modules" as const, ...origin })),
+  z
+    .strictObject({
+      firmware: z
+        .union([z.literal("all").transform(() => ["**"]), z.array(z.string().min(1)).min(1)])
+        .describe('Names or glob patterns of firmware below /lib/firmware, with what links lead to; or "all".'),
+      to,
+    })
+    .transform((origin) => ({ type: "firmware" as const, ...origin })),
+  z
     .strictObject({ tree: nameText().describe("Another tree of this project."), to })
     .transform((origin) => ({ type: "tree" as const, ...origin })),
   z
