@@ -107,7 +107,9 @@ describe("selectModulesStage", () => {
     expect(JSON.parse(text(store, loadList))).toEqual({ first: files.map((name) => `/${name}`), later: [] });
     expect(JSON.parse(text(store, firmware))).toEqual(["net/a.bin"]);
     const dirs = ["", "lib", "lib/modules", HOME, `${HOME}/kernel`, `${HOME}/kernel/net`];
-    expect(paths(store, tree)).toEqual([...dirs, ...files, `${HOME}/modules.alias`, `${HOME}/modules.dep`].sort());
+    expect(paths(store, tree)).toEqual(
+      [...dirs, ...files, `${HOME}/modules.alias`, `${HOME}/modules.builtin`, `${HOME}/modules.dep`].sort(),
+    );
     const bus = store.getTree(tree as TreeArtifact).find((entry) => entry.path === files[0]);
     expect(bus?.type === "file" && store.readContent(bus.content).equals(module("name=bus"))).toBe(true);
   });

@@ -79,6 +79,10 @@ export function selectModulesStage(options: ModuleSelectionOptions): Stage<Selec
       if (order.length > 0) {
         const home = `lib/modules/${index.release}`;
         tree.addFile(`${home}/modules.dep`, store.blobs.put(modulesDep(index, order)));
+        for (const name of ["modules.builtin", "modules.builtin.modinfo"]) {
+          const entry = files.get(`${home}/${name}`);
+          if (entry?.type === "file") tree.addFile(entry.path, entry.content);
+        }
         const taken = new Set(order);
         const used = Object.entries(aliases)
           .map(([pattern, modules]) => [pattern, modules.filter((name) => taken.has(name))] as const)
