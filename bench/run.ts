@@ -9,6 +9,7 @@ import path from "node:path";
 import { ensureHostTools } from "../src/api/host-check.ts";
 import { hostPath } from "../src/base/process.ts";
 import { formatSize } from "../src/base/size.ts";
+import { rows as debianRows } from "./debian-root.ts";
 import { rows as ext4Rows } from "./ext4.ts";
 import { type BenchRow, rows as formatRows } from "./formats.ts";
 
@@ -38,6 +39,7 @@ const GROUPS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   boot: bootRows,
   formats: formatRows,
   ext4: ext4Rows,
+  debian: () => debianRows({ makeProject, writeFile, bootwright, median, settle }),
 };
 
 const only = process.argv.indexOf("--only") === -1 ? undefined : process.argv[process.argv.indexOf("--only") + 1];

@@ -88,6 +88,9 @@ export const HOST_TOOLS = {
   "sign-efi-sig-list": program("sign-efi-sig-list", "efitools", "make Secure Boot variables as others do", "test"),
   openssl: program("openssl", "openssl", "check our certificates and signatures", "test"),
   minisign: program("minisign", "minisign", "sign and verify catalogs as others do", "test"),
+  mmdebstrap: program("mmdebstrap", "mmdebstrap", "make a Debian root to hold ours against", "test"),
+  "ssh-keygen": program("ssh-keygen", "openssh-client", "make a key for the machines that tests log into", "test"),
+  ssh: program("ssh", "openssh-client", "log into the machines that tests start", "test"),
   "dpkg-deb": program("dpkg-deb", "dpkg", "read and write Debian packages", "test"),
 } as const satisfies Record<string, HostTool>;
 

@@ -2,6 +2,9 @@
  * The init of an initramfs that only leads to the real root: it loads the modules, finds the device that `root=` names,
  * mounts it and hands over with switch_root(8). The kernel would read the same words itself if it had the drivers
  * (kernel Documentation/admin-guide/kernel-parameters.txt: root, rootfstype, rootflags, rootdelay, ro, rw, init).
+ *
+ * `bootwright.live=PATH` is the one word of ours: what `root=` names is then a medium, a CD or a stick, and the root lies on
+ * it as the image PATH; changes go to memory.
  */
 import { type BusyboxInitOptions, COLDPLUG, type InitFile, quote } from "./busybox-init.ts";
 
@@ -43,7 +46,7 @@ const PROLOGUE = [
 ];
 
 /** Partition names come from the kernel's own uevent files: there is no udev here. */
-const SEARCH = `root= type= flags= mode=ro init=/sbin/init wait=30
+const SEARCH = `root= type= flags= mode=ro init=/sbin/init wait=30 live=
 for word in $(cat /proc/cmdline); do
   case $word in
     root=*) root=\${word#root=} ;;
@@ -51,6 +54,7 @@ for word in $(cat /proc/cmdline); do
     rootflags=*) flags=\${word#rootflags=} ;;
     rootdelay=*) wait=\${word#rootdelay=} ;;
     init=*) init=\${word#init=} ;;
+    bootwright.live=*) live=\${word#bootwright.live=} ;;
     ro | rw) mode=$word ;;
   esac
 done
@@ -86,7 +90,20 @@ until device=$(find_root) && [ -n "$device" ]; do
   [ $tries -le $((wait * 10)) ] || fail "cannot find the root device $root"
   sleep 0.1
 done
-mount \${type:+-t "$type"} -o "$mode\${flags:+,$flags}" "$device" /sysroot || fail "cannot mount $device as root"
+if [ -z "$live" ]; then
+  mount \${type:+-t "$type"} -o "$mode\${flags:+,$flags}" "$device" /sysroot || fail "cannot mount $device as root"
+else
+  # What stays mounted below the root goes along with /run, and can be looked at there.
+  live_dir=/run/bootwright
+  mkdir -p $live_dir/medium $live_dir/image $live_dir/changes
+  mount \${type:+-t "$type"} -o "ro\${flags:+,$flags}" "$device" $live_dir/medium || fail "cannot mount the medium $device"
+  [ -f "$live_dir/medium/\${live#/}" ] || fail "the medium $root has no $live"
+  mount -o loop,ro "$live_dir/medium/\${live#/}" $live_dir/image || fail "cannot mount $live of the medium $root"
+  mount -t tmpfs -o mode=755 tmpfs $live_dir/changes || fail "cannot make room for changes in memory"
+  mkdir $live_dir/changes/upper $live_dir/changes/work
+  layers=lowerdir=$live_dir/image,upperdir=$live_dir/changes/upper,workdir=$live_dir/changes/work
+  mount -t overlay -o $layers overlay /sysroot || fail "cannot lay $live below its changes: has the initramfs the module overlay?"
+fi
 [ -e "/sysroot$init" ] || [ -L "/sysroot$init" ] || fail "the root file system $root has no $init"
 for dir in dev proc sys run; do
   [ -d "/sysroot/$dir" ] && mount --move "/$dir" "/sysroot/$dir"

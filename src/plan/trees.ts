@@ -51,6 +51,7 @@ export function planTreeSection(
     ...account,
     ...(sshKeys !== undefined && { sshKeys: copy(sshKeys) }),
   }));
+  const groups = Object.entries(section.groups).map(([group, { gid }]) => ({ name: group, gid }));
   const { hostname, remove, permissions, budget } = section;
   const { programs, firmware } = extras;
   return treeOf(
@@ -61,6 +62,7 @@ export function planTreeSection(
       files,
       remove,
       users,
+      groups,
       hostname,
       permissions,
       budget,

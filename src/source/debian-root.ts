@@ -1,9 +1,9 @@
 /** The stages that install Debian packages, scripts and all, into a root: dpkg in a sandbox, its result a tree. */
 import { BootwrightError, isBootwrightError } from "../base/errors.ts";
-import { readIfExists } from "../base/fs.ts";
 import { commandStage } from "../stage/command.ts";
 import { type BlobInput, blobOf, type Stage, type TreeInput } from "../stage/stage.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
+import { requireForeignPrograms } from "./foreign-programs.ts";
 import { type ImportedArchive, importArchive } from "./import-archive.ts";
 import { installOrder } from "./install-order.ts";
 
@@ -50,7 +50,7 @@ export function debianRoot(options: DebianRootOptions): Stage<{ archive: BlobInp
   const checked: typeof install = {
     ...install,
     run: async (ctx) => {
-      requireArchitecture(arch);
+      requireForeignPrograms(arch);
       return await install.run(ctx).catch((error: unknown) => {
         throw explainFailure(error);
       });
@@ -65,23 +65,6 @@ export function debianRoot(options: DebianRootOptions): Stage<{ archive: BlobInp
 
 /** Top-level directories that are links into /usr. */
 const MERGED = { amd64: ["bin", "lib", "lib64", "sbin"], arm64: ["bin", "lib", "sbin"] } as const;
-
-/**
- * The kernel runs another architecture's programs when binfmt_misc knows an interpreter and holds it open (flag F), since
- * within the sandbox there is none.
- */
-function requireArchitecture(arch: "amd64" | "arm64"): void {
-  const own = process.arch === "arm64" ? "arm64" : "amd64";
-  if (arch === own) return;
-  const interpreter = arch === "arm64" ? "qemu-aarch64" : "qemu-x86_64";
-  const entry = readIfExists(`/proc/sys/fs/binfmt_misc/${interpreter}`)?.toString() ?? "";
-  if (/^enabled$/m.test(entry) && /^flags:.*F/m.test(entry)) return;
-  throw new BootwrightError(
-    "UNSUPPORTED",
-    `a Debian root for ${arch} runs the packages' scripts, and this ${own} machine cannot run ${arch} programs`,
-    { hint: `install qemu-user-static and binfmt-support, or use \`unpack: true\`, which runs no scripts` },
-  );
-}
 
 /** "installed foo package post-installation script subprocess returned error exit status 3" (dpkg's own words). */
 const SCRIPT =

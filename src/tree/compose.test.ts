@@ -24,6 +24,7 @@ const nothing: Omit<ComposeOptions, "name"> = {
   files: {},
   remove: [],
   users: [],
+  groups: [],
   permissions: {},
 };
 const user = { name: "me", shell: "/bin/sh", password: "locked" };
@@ -104,12 +105,30 @@ describe("users", () => {
     const { get, text } = await compose({ users: [{ ...user, sshKeys: 0 }], copies }, { store, layers });
     expect(text("etc/passwd")).toBe("root:x:0:0:root:/root:/bin/sh\nme:x:1000:1000::/home/me:/bin/sh\n");
     expect(text("etc/group")).toBe("root:x:0:\nme:x:1000:\n");
-    expect(text("etc/shadow")).toBe("me:!:1::::::\n");
+    expect(text("etc/shadow")).toBe("me:*:1::::::\n");
     expect(get("etc/shadow")).toMatchObject({ mode: 0o600 });
     expect(get("home/me")).toMatchObject({ type: "directory", mode: 0o700, uid: 1000, gid: 1000 });
     expect(get("home/me/.ssh")).toMatchObject({ type: "directory", mode: 0o700, uid: 1000 });
     expect(get("home/me/.ssh/authorized_keys")).toMatchObject({ mode: 0o600, uid: 1000 });
     expect(text("home/me/.ssh/authorized_keys")).toBe("ssh-ed25519 AAAA me\n");
+  });
+
+  it("leave the account files of a distribution the owners that they have", async () => {
+    const store = tempStore();
+    const secret = (path: string, text: string): TreeEntry => ({ ...file(store, path, text, 0o640), gid: 42 });
+    const layers = [
+      [
+        file(store, "etc/group", "shadow:x:42:\n"),
+        secret("etc/gshadow", "shadow:*::\n"),
+        secret("etc/shadow", "daemon:*:19000::::::\n"),
+      ],
+    ];
+    const users = [{ ...user, groups: ["shadow"] }];
+    const { get, text } = await compose({ users, groups: [{ name: "data" }] }, { store, layers });
+    expect(get("etc/shadow")).toMatchObject({ mode: 0o640, gid: 42 });
+    expect(get("etc/gshadow")).toMatchObject({ mode: 0o640, gid: 42 });
+    expect(text("etc/group")).toBe("shadow:x:42:me\ndata:x:1000:\nme:x:1001:\n");
+    expect(text("etc/gshadow")).toBe("shadow:*::me\ndata:!::\nme:!::\n");
   });
 
   it("keep a home that is there", async () => {
@@ -120,8 +139,19 @@ describe("users", () => {
   });
 });
 
-it("writes the host name", async () => {
-  expect((await compose({ hostname: "box" })).text("etc/hostname")).toBe("box\n");
+describe("the host name", () => {
+  it("is written, and leads to the machine itself", async () => {
+    const { text } = await compose({ hostname: "box" });
+    expect(text("etc/hostname")).toBe("box\n");
+    expect(text("etc/hosts")).toBe("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\tbox\n");
+  });
+
+  it("is added to the hosts that there are, once", async () => {
+    const hosts = async (there: string) =>
+      (await compose({ hostname: "box", files: { "/etc/hosts": content(there) } })).text("etc/hosts");
+    expect(await hosts("127.0.0.1 localhost")).toBe("127.0.0.1 localhost\n127.0.1.1\tbox\n");
+    expect(await hosts("10.0.0.1 box.lan box\n")).toBe("10.0.0.1 box.lan box\n");
+  });
 });
 
 describe("permissions", () => {

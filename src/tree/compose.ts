@@ -7,7 +7,7 @@ import { plainDirectory, TreeBuilder } from "../formats/tree-builder.ts";
 import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import type { TreeArtifact } from "../store/artifact.ts";
 import type { Store } from "../store/store.ts";
-import { type Account, type AccountFiles, mergeAccounts, numberAccounts } from "./accounts.ts";
+import { type Account, type AccountFiles, type Group, mergeAccounts } from "./accounts.ts";
 import { requireBudget } from "./budget.ts";
 import { globMatcher } from "./glob.ts";
 
@@ -54,6 +54,7 @@ export interface ComposeOptions {
   readonly files: Readonly<Record<string, DeclaredFile>>;
   readonly remove: readonly string[];
   readonly users: readonly (Account & { readonly sshKeys?: number })[];
+  readonly groups: readonly Group[];
   readonly hostname?: string | undefined;
   /** Programs that must be there and executable: what `run` and `services` start. */
   readonly programs?: readonly string[];
@@ -80,6 +81,7 @@ export function composeTree(
     files: options.files,
     remove: options.remove,
     users: options.users,
+    groups: options.groups,
     hostname: options.hostname ?? null,
     permissions: options.permissions,
     ...(options.programs && { programs: options.programs }),
@@ -89,7 +91,7 @@ export function composeTree(
   return defineStage({
     name: options.name,
     kind: "tree",
-    version: 2,
+    version: 3, // Since 3, accounts keep what is not said of them, and a host name is in /etc/hosts.
     inputs: {
       layers: options.layers.map(({ tree }) => tree),
       copies: options.copies,
@@ -104,9 +106,9 @@ export function composeTree(
       if (options.remove.length > 0) builder.remove(globMatcher(options.remove));
       const copies = inputs.copies.map((copy) => contentOf(store.getTree(copy)));
       addFiles(builder, { files: options.files, copies, store });
-      if (options.hostname !== undefined)
-        addText(builder, store, { path: "etc/hostname", text: `${options.hostname}\n`, mode: 0o644 });
-      if (options.users.length > 0) addUsers(builder, { users: options.users, copies, store });
+      if (options.hostname !== undefined) addHostname(builder, { hostname: options.hostname, store });
+      if (options.users.length + options.groups.length > 0)
+        addUsers(builder, { users: options.users, groups: options.groups, copies, store });
       for (const [path, change] of Object.entries(options.permissions)) {
         const known = builder.update(safePath(path, "permissions", { absolute: true }), (entry) => ({
           ...entry,
@@ -189,20 +191,54 @@ function addFiles(
   }
 }
 
+/** In /etc/hosts, the name leads to the machine itself, also without a network (Debian's 127.0.1.1). */
+function addHostname(builder: TreeBuilder, { hostname, store }: { hostname: string; store: Store }): void {
+  addText(builder, store, { path: "etc/hostname", text: `${hostname}\n`, mode: 0o644 });
+  const there = builder.get("etc/hosts");
+  const hosts =
+    there?.type === "file"
+      ? store.readContent(there.content).toString("utf8")
+      : "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+  if (there !== undefined && there.type !== "file") return;
+  if (hosts.split(/\s+/).includes(hostname)) return;
+  const text = `${hosts.replace(/\n?$/, "\n")}127.0.1.1\t${hostname}\n`;
+  addText(builder, store, { path: "etc/hosts", text, mode: 0o644 });
+}
+
 function addUsers(
   builder: TreeBuilder,
-  { users, copies, store }: { users: ComposeOptions["users"]; copies: readonly FileEntry[]; store: Store },
+  {
+    users,
+    groups,
+    copies,
+    store,
+  }: { users: ComposeOptions["users"]; groups: readonly Group[]; copies: readonly FileEntry[]; store: Store },
 ): void {
-  const read = (path: string): string => {
+  const read = (path: string): string | undefined => {
     const entry = builder.get(path);
-    return entry?.type === "file" ? store.readContent(entry.content).toString("utf8") : "";
+    return entry?.type === "file" ? store.readContent(entry.content).toString("utf8") : undefined;
   };
-  const existing: AccountFiles = { passwd: read("etc/passwd"), group: read("etc/group"), shadow: read("etc/shadow") };
-  const accounts = numberAccounts(users, existing);
-  const merged = mergeAccounts(accounts, existing);
-  addText(builder, store, { path: "etc/passwd", text: merged.passwd, mode: 0o644 });
-  addText(builder, store, { path: "etc/group", text: merged.group, mode: 0o644 });
-  addText(builder, store, { path: "etc/shadow", text: merged.shadow, mode: 0o600 });
+  const existing: AccountFiles = {
+    passwd: read("etc/passwd") ?? "",
+    group: read("etc/group") ?? "",
+    shadow: read("etc/shadow") ?? "",
+    gshadow: read("etc/gshadow"),
+  };
+  const wanted = users.map(({ sshKeys, ...user }) => ({ ...user, keys: sshKeys !== undefined }));
+  const { accounts, files } = mergeAccounts({ users: wanted, groups }, existing);
+  for (const [name, mode] of [
+    ["passwd", 0o644],
+    ["group", 0o644],
+    ["shadow", 0o600],
+    ["gshadow", 0o600],
+  ] as const) {
+    const text = files[name];
+    if (text === undefined) continue;
+    // Debian's own are readable for the group shadow.
+    const there = builder.get(`etc/${name}`);
+    const keep = there === undefined ? {} : { mode: there.mode, uid: there.uid, gid: there.gid };
+    addText(builder, store, { path: `etc/${name}`, text, mode, ...keep });
+  }
   for (const [i, account] of accounts.entries()) {
     const owner = { uid: account.uid, gid: account.gid };
     const home = safePath(account.home, `user ${account.name}`, { absolute: true });
@@ -221,9 +257,9 @@ function addUsers(
 function addText(
   builder: TreeBuilder,
   store: Store,
-  { path, text, mode }: { path: string; text: string; mode: number },
+  { path, text, mode, uid = 0, gid = 0 }: { path: string; text: string; mode: number; uid?: number; gid?: number },
 ): void {
-  builder.add({ type: "file", path, mode, uid: 0, gid: 0, content: store.blobs.put(text) }, { origin: path });
+  builder.add({ type: "file", path, mode, uid, gid, content: store.blobs.put(text) }, { origin: path });
 }
 
 function contentOf(tree: FileTree): FileEntry {

@@ -145,17 +145,22 @@ const originSchema = z.union([
 
 const userSchema = z.strictObject({
   uid: idNumber().optional().describe("Default: the next free number from 1000; 0 for root."),
-  gid: idNumber().optional().describe("Default: the same as uid."),
-  shell: imagePath().default("/bin/sh").describe("Login shell."),
+  gid: idNumber().optional().describe("Primary group. Default: a group of the user's own."),
+  groups: z.array(nameText()).default([]).describe("Further groups, by name, that the user is a member of."),
+  shell: imagePath().optional().describe("Login shell. Default: /bin/sh."),
   home: imagePath().optional().describe("Home directory. Default: /home/NAME, /root for root."),
   password: z
     .union([
       z.enum(["none", "locked"]),
       z.string().regex(/^\$[0-9a-z]+\$[^:\n]+$/, { error: 'expected a crypt hash such as "$6$…"', abort: true }),
     ])
-    .default("locked")
-    .describe('"none" logs in without one, "locked" never; else a crypt hash.'),
+    .optional()
+    .describe('"none" logs in without one, "locked" (default) never; else a crypt hash.'),
   sshKeys: hostPath().optional().describe("Public keys to authorize."),
+});
+
+const groupSchema = z.strictObject({
+  gid: idNumber().optional().describe("Default: the next free number from 1000."),
 });
 
 const permissionSchema = z.strictObject({
@@ -169,7 +174,10 @@ export const treeContentShape = {
   from: z.array(originSchema).default([]).describe("What the tree is made of; later origins win."),
   remove: z.array(z.string().min(1)).default([]).describe("Glob patterns of paths to leave out, after `from`."),
   files: filesSchema.default({}).describe("Files by path, on top of everything else."),
-  users: namedMap(userSchema).default({}).describe("Users, written to /etc/passwd, group and shadow."),
+  users: namedMap(userSchema)
+    .default({})
+    .describe("Users, written to /etc/passwd, group and shadow. Of one that is there, only what is said is changed."),
+  groups: namedMap(groupSchema).default({}).describe("Groups, written to /etc/group."),
   hostname: z
     .string()
     .regex(
@@ -177,7 +185,7 @@ export const treeContentShape = {
       "expected a host name: letters, digits and hyphens, at most 64",
     )
     .optional()
-    .describe("Written to /etc/hostname."),
+    .describe("Written to /etc/hostname, and to /etc/hosts as the machine itself."),
   budget: sizeText()
     .transform(parseSize)
     .optional()

@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathFromBytes } from "../../src/base/bytes.ts";
 import { digestOf } from "../../src/base/digest.ts";
+import { FILE_TYPE_BITS, type FileContent, type FileTree, parentPath } from "../../src/formats/filetree.ts";
 import { needProgram } from "../support/need-program.ts";
 
 export interface ReadEntry {
@@ -79,6 +80,42 @@ export function readImage(image: string, dir: string, options: { contents: boole
       ...(device && { device: `${Number(device[1])}:${Number(device[2])}` }),
       xattrs: values.get(inode) ?? {},
       ...(type === "regular" && options.contents && { sha256: digestOf(readFileSync(file(`content-${inode}`))).hash }),
+    };
+  });
+}
+
+/** What the tree says, in the words of `readImage`, but for inodes. */
+export function expectedEntries(
+  tree: FileTree,
+  { epoch, hashOf }: { epoch: number; hashOf: (content: FileContent) => string },
+) {
+  const links = new Map<number, number>();
+  const subdirectories = new Map<string, number>();
+  for (const entry of tree) {
+    if (entry.type === "file" && entry.link !== undefined) links.set(entry.link, (links.get(entry.link) ?? 0) + 1);
+    if (entry.type === "directory" && entry.path !== "")
+      subdirectories.set(parentPath(entry.path), (subdirectories.get(parentPath(entry.path)) ?? 0) + 1);
+  }
+  return tree.map((entry) => {
+    const { path: at, uid, gid, mtime = epoch } = entry;
+    return {
+      path: at,
+      mode: entry.mode | FILE_TYPE_BITS[entry.type],
+      uid,
+      gid,
+      links:
+        entry.type === "directory"
+          ? 2 + (subdirectories.get(at) ?? 0) + (at === "" ? 1 : 0) // lost+found.
+          : entry.type === "file" && entry.link !== undefined
+            ? links.get(entry.link)!
+            : 1,
+      times: [mtime, mtime, mtime],
+      ...(entry.type === "symlink" && { target: entry.target }),
+      ...((entry.type === "char" || entry.type === "block") && { device: `${entry.major}:${entry.minor}` }),
+      xattrs: Object.fromEntries(
+        (entry.xattrs ?? []).map(({ name, value }) => [name, Buffer.from(value).toString("hex")]),
+      ),
+      ...(entry.type === "file" && { size: entry.content.size, sha256: hashOf(entry.content) }),
     };
   });
 }

@@ -7,9 +7,9 @@ import { afterAll, describe, expect, it } from "vitest";
 import { comparePaths } from "../../src/base/bytes.ts";
 import { DigestCounter } from "../../src/base/digest.ts";
 import { type Ext4Image, type Ext4Options, encodeExt4 } from "../../src/formats/ext4.ts";
-import { FILE_TYPE_BITS, type FileTree, parentPath } from "../../src/formats/filetree.ts";
+import type { FileTree } from "../../src/formats/filetree.ts";
 import { content, hashOf, oddTree, own, read, sorted } from "../support/odd-tree.ts";
-import { fsckComplaint, readImage } from "./ext4-debugfs.ts";
+import { expectedEntries, fsckComplaint, readImage } from "./ext4-debugfs.ts";
 
 const TREES = process.env.BOOTWRIGHT_TEST_FULL ? 200 : 12;
 const EPOCH = 1_700_000_000;
@@ -38,39 +38,6 @@ function writeImage(image: Ext4Image, name = "image"): string {
 const encode = (tree: FileTree, options: Partial<Ext4Options> = {}): Ext4Image =>
   encodeExt4(tree, { read, seed: "test", epoch: EPOCH, ...options });
 
-/** What the tree says, in the words of `readImage`. */
-function expected(tree: FileTree) {
-  const links = new Map<number, number>();
-  const subdirectories = new Map<string, number>();
-  for (const entry of tree) {
-    if (entry.type === "file" && entry.link !== undefined) links.set(entry.link, (links.get(entry.link) ?? 0) + 1);
-    if (entry.type === "directory" && entry.path !== "")
-      subdirectories.set(parentPath(entry.path), (subdirectories.get(parentPath(entry.path)) ?? 0) + 1);
-  }
-  return tree.map((entry) => {
-    const { path: at, uid, gid, mtime = EPOCH } = entry;
-    return {
-      path: at,
-      mode: entry.mode | FILE_TYPE_BITS[entry.type],
-      uid,
-      gid,
-      links:
-        entry.type === "directory"
-          ? 2 + (subdirectories.get(at) ?? 0) + (at === "" ? 1 : 0) // lost+found.
-          : entry.type === "file" && entry.link !== undefined
-            ? links.get(entry.link)!
-            : 1,
-      times: [mtime, mtime, mtime],
-      ...(entry.type === "symlink" && { target: entry.target }),
-      ...((entry.type === "char" || entry.type === "block") && { device: `${entry.major}:${entry.minor}` }),
-      xattrs: Object.fromEntries(
-        (entry.xattrs ?? []).map(({ name, value }) => [name, Buffer.from(value).toString("hex")]),
-      ),
-      ...(entry.type === "file" && { size: entry.content.size, sha256: hashOf(entry.content) }),
-    };
-  });
-}
-
 function expectReadBack(tree: FileTree, options: Partial<Ext4Options> = {}): void {
   const file = writeImage(encode(tree, options));
   expect(fsckComplaint(file)).toBeUndefined();
@@ -83,7 +50,7 @@ function expectReadBack(tree: FileTree, options: Partial<Ext4Options> = {}): voi
       groups.set(source.link, (groups.get(source.link) ?? new Set()).add(inode));
     return { ...entry, ...(entry.sha256 !== undefined && { size }) };
   });
-  expect(plain).toEqual(expected(tree));
+  expect(plain).toEqual(expectedEntries(tree, { epoch: EPOCH, hashOf }));
   for (const inodes of groups.values()) expect(inodes.size).toBe(1);
 }
 
