@@ -14,6 +14,7 @@ import { projectResolver } from "./pins.ts";
 import { openProject, type Project, type ProjectPlan, planPinned } from "./project.ts";
 import type { Report, Session } from "./session.ts";
 import { requireStageTools } from "./stage-tools.ts";
+import { requestSignatures, type SignatureRequest } from "./wanted-signatures.ts";
 
 export interface BuildOptions {
   /** Default: all images. */
@@ -31,7 +32,7 @@ export interface BuiltImage {
 
 export async function build(session: Session, options: BuildOptions): Promise<Report> {
   await using project = await openProject(session);
-  const { built, run } = await buildImages(project, options);
+  const { built, run, request } = await buildImages(project, options);
   const images = built.map(({ image, artifact, file }) => ({
     name: image.name,
     kind: image.kind,
@@ -41,13 +42,20 @@ export async function build(session: Session, options: BuildOptions): Promise<Re
   }));
   const next = built.find(({ image }) => image.esp !== undefined || image.direct !== undefined);
   const shown = (file: string) => path.relative(session.cwd, file) || ".";
+  const unsigned = request.wanted.map(({ what, key, digest }) => ({ what, key, digest }));
+  const suggestion =
+    unsigned.length > 0
+      ? `\nnot signed: ${unsigned.map(({ what, key }) => `${what} (key ${key})`).join(", ")}\nnext, where the keys are: bootwright sign ${shown(request.dir)}`
+      : next === undefined
+        ? ""
+        : `\nnext: bootwright boot ${next.image.name}`;
   return {
-    data: { images, ran: run.ran, cached: run.cached, ms: Math.round(run.ms) },
+    data: { images, unsigned, ran: run.ran, cached: run.cached, ms: Math.round(run.ms) },
     text: images
       .map(({ file, size, digest }) => `${shown(file)}  ${formatSize(size)}  ${digest.slice(0, 19)}`)
       .join("\n"),
     quiet: images.map(({ digest }) => digest).join("\n"),
-    summary: `built in ${formatDuration(run.ms)}: ${run.ran} stage${run.ran === 1 ? "" : "s"} ran, ${run.cached} cached${next === undefined ? "" : `\nnext: bootwright boot ${next.image.name}`}`,
+    summary: `built in ${formatDuration(run.ms)}: ${run.ran} stage${run.ran === 1 ? "" : "s"} ran, ${run.cached} cached${suggestion}`,
   };
 }
 
@@ -55,7 +63,7 @@ export async function build(session: Session, options: BuildOptions): Promise<Re
 export async function buildImages(
   project: Project,
   options: BuildOptions & { extra?: (image: PlannedImage) => readonly OutputRef[] },
-): Promise<{ built: BuiltImage[]; run: RunReport; plan: ProjectPlan }> {
+): Promise<{ built: BuiltImage[]; run: RunReport; plan: ProjectPlan; request: SignatureRequest }> {
   const plan = await planPinned(project, options.images);
   const extras = plan.images.flatMap((image) => [
     ...(options.extra?.(image) ?? []),
@@ -82,7 +90,9 @@ export async function buildImages(
     return { image, artifact, file };
   });
   noteBundles(project, plan);
-  return { built, run, plan };
+  const all = built.length === Object.keys(project.config.images).length;
+  const request = requestSignatures(project, { targets, run, all });
+  return { built, run, plan, request };
 }
 
 /** So that `kernel rm` can say who uses a bundle. */

@@ -5,7 +5,7 @@ import { decodeManifest, describeBundle } from "../catalog/manifest.ts";
 import { type NewBundle, type Published, publishBundles } from "../catalog/publish-bundle.ts";
 import { SeenSerials } from "../catalog/seen.ts";
 import { planBundle } from "../plan/bundles.ts";
-import { loadSigningKey } from "../sign/signing-key.ts";
+import { loadCatalogKey } from "../sign/key-files.ts";
 import { runPlanned } from "./build.ts";
 import { catalogKeys, catalogTarget, isoNow } from "./catalogs.ts";
 import { openProject, type Project, planPinnedWith } from "./project.ts";
@@ -26,9 +26,7 @@ export async function kernelPublish(session: Session, { names, dryRun }: KernelP
     const published = await publishBundles(catalogTarget(project, catalog), {
       bundles: some.map(({ bundle }) => bundle),
       name: catalog,
-      secret: loadSigningKey(project.config.keys[project.config.catalogs[catalog]!.sign!]!, {
-        projectDir: project.config.dir,
-      }),
+      secret: loadCatalogKey(project.config.keys[project.config.catalogs[catalog]!.sign!]!, project.config.dir),
       keys: catalogKeys(project, catalog),
       seen: new SeenSerials(session.dataDir),
       now: isoNow(),

@@ -13,6 +13,7 @@ import { materializedRoot } from "../store/materialize.ts";
 import { type BootSource, type Disk, type Machine, type MachineSpec, type Network, startMachine } from "../vm/index.ts";
 import { buildImages } from "./build.ts";
 import type { Project } from "./project.ts";
+import { secureBootVariables } from "./secure-boot.ts";
 
 export type Firmware = "uefi" | "direct" | "microvm";
 
@@ -26,6 +27,8 @@ export interface MachineChoice {
   readonly disks?: readonly Disk[];
   readonly network?: "none" | "user" | undefined;
   readonly firmware?: Firmware | undefined;
+  /** Secure Boot with the project's keys; UEFI only. */
+  readonly secureBoot?: boolean | undefined;
   /** Replaces the image's own command line; direct boot only. */
   readonly cmdline?: string | undefined;
 }
@@ -63,10 +66,11 @@ export async function prepareMachine(project: Project, choice: MachineChoice): P
   const directory = (input: OutputRef<TreeArtifact>): string =>
     materializedRoot(store, resolved(input) as TreeArtifact);
   const boot = bootSource({ image, firmware, cmdline: choice.cmdline, file, directory });
+  const secure = choice.secureBoot ?? machine?.secureBoot ?? false;
   const spec: MachineSpec = {
     name: choice.name ?? imageName,
     arch: config.arch,
-    boot,
+    boot: secure ? secureBoot(boot, { config, store }) : boot,
     memory: choice.memory ?? machine?.memory ?? image.microvm?.memory ?? 512 * 1024 * 1024,
     cpus: choice.cpus ?? machine?.cpus ?? image.microvm?.cpus ?? 1,
     // The image's own are artifacts: what the guest writes to them is lost.
@@ -83,7 +87,7 @@ export async function prepareMachine(project: Project, choice: MachineChoice): P
     spec,
     image,
     firmware,
-    identity: JSON.stringify([boot, spec.disks]),
+    identity: JSON.stringify([spec.boot, spec.disks]),
     start: ({ signal, showConsole }) =>
       startMachine(spec, {
         emit: eventsFor(session.emit, { showConsole }),
@@ -197,6 +201,13 @@ function bootSource({
     cmdline: cmdline ?? own,
     machine: firmware === "microvm" ? "microvm" : "q35",
   };
+}
+
+function secureBoot(boot: BootSource, { config, store }: Pick<Project, "config" | "store">): BootSource {
+  if (boot.kind === "uefi") return { ...boot, secureBoot: { vars: secureBootVariables(config, store) } };
+  throw new BootwrightError("UNSUPPORTED", "Secure Boot is the firmware's, and this machine starts without one", {
+    hint: "boot with --firmware=uefi",
+  });
 }
 
 /** What must be on the host, before anything is planned; kinds that need no firmware. */

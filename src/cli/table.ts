@@ -28,7 +28,9 @@ export const COMMANDS: readonly TableEntry[] = [
   entry("diff", "compare two artifacts", async () => (await import("./commands/diff.ts")).diff),
   entry("update", "pin newer sources", async () => (await import("./commands/update.ts")).update),
   entry("kernel", "list, pull, import and publish kernels", async () => (await import("./commands/kernel.ts")).kernel),
-  entry("keys", "make the keys that the config names", async () => (await import("./commands/keys.ts")).keys),
+  entry("keys", "make keys, and what firmware enrols", async () => (await import("./commands/keys.ts")).keys),
+  entry("sign", "answer a signing request", async () => (await import("./commands/sign.ts")).sign),
+  entry("attach", "take signatures into the project", async () => (await import("./commands/attach.ts")).attach),
   entry("store", "list, verify or clean the store", async () => (await import("./commands/store.ts")).store),
   entry(
     "completion",

@@ -26,11 +26,15 @@ export interface Project<
   readonly tree?: Tree<NoInfer<T>>;
   readonly trees?: Readonly<Record<T, Tree<NoInfer<T>>>>;
   readonly initramfs?: Initramfs<NoInfer<K>, NoInfer<T>> | Readonly<Record<I, Initramfs<NoInfer<K>, NoInfer<T>>>>;
-  readonly image?: Image<NoInfer<K>, NoInfer<T>, NoInfer<I>, NoInfer<M>>;
-  readonly images?: Readonly<Record<M, Image<NoInfer<K>, NoInfer<T>, NoInfer<I>, NoInfer<M>>>>;
+  readonly image?: Image<NoInfer<K>, NoInfer<T>, NoInfer<I>, NoInfer<M>, NoInfer<S>>;
+  readonly images?: Readonly<Record<M, Image<NoInfer<K>, NoInfer<T>, NoInfer<I>, NoInfer<M>, NoInfer<S>>>>;
   readonly machine?: Machine<NoInfer<M>>;
   readonly machines?: Readonly<Record<string, Machine<NoInfer<M>>>>;
   readonly keys?: Readonly<Record<S, NonNullable<ProjectInput["keys"]>[string]>>;
+  readonly secureBoot?: Replace<
+    NonNullable<ProjectInput["secureBoot"]>,
+    { pk: NoInfer<S>; kek: NoInfer<S>; db: readonly NoInfer<S>[] }
+  >;
   readonly catalogs?: Readonly<Record<C, Catalog<NoInfer<S>>>>;
   readonly publish?: Readonly<Record<string, Publication<NoInfer<K>, NoInfer<C>>>>;
   readonly profiles?: Readonly<Record<string, Override<ProjectInput>>>;
@@ -47,6 +51,7 @@ type Referring =
   | "machine"
   | "machines"
   | "keys"
+  | "secureBoot"
   | "catalogs"
   | "publish"
   | "profiles";
@@ -67,7 +72,7 @@ type Initramfs<K extends string, T extends string> = Omit<WrittenInitramfs, "fro
   from?: readonly Origin<T>[];
 };
 type Contained<M extends string> = readonly (M | { file: string; to: string })[];
-type Image<K extends string, T extends string, I extends string, M extends string> = Replace<
+type Image<K extends string, T extends string, I extends string, M extends string, S extends string> = Replace<
   WrittenImage,
   {
     kernel: K;
@@ -77,6 +82,7 @@ type Image<K extends string, T extends string, I extends string, M extends strin
     esp: Contained<M>;
     boot: M;
     payload: readonly M[];
+    sign: S;
     of: readonly M[];
     partitions: Readonly<Record<string, Partition<M>>>;
   }

@@ -29,6 +29,10 @@ const SOURCES = [
 const RULES: readonly Rule[] = [
   { at: ["kernels", "*", "catalog"], what: "catalog", in: [["catalogs"]], except: LOCAL },
   { at: ["catalogs", "*", "sign"], what: "key", in: [["keys"]] },
+  { at: ["images", "*", "sign"], what: "key", in: [["keys"]] },
+  { at: ["secureBoot", "pk"], what: "key", in: [["keys"]] },
+  { at: ["secureBoot", "kek"], what: "key", in: [["keys"]] },
+  { at: ["secureBoot", "db", "*"], what: "key", in: [["keys"]] },
   { at: ["publish", "*", "bundle"], what: "kernel", in: [["kernels"]] },
   { at: ["initramfs", "*", "kernel"], what: "kernel", in: [["kernels"]] },
   { at: ["images", "*", "kernel"], what: "kernel", in: [["kernels"]] },

@@ -5,12 +5,12 @@
  */
 import { z } from "zod";
 import { DEFAULT_EPOCH } from "../base/clock.ts";
-import { namedMap, nameText } from "../base/schema.ts";
+import { hostPath, namedMap, nameText } from "../base/schema.ts";
 import { catalogSchema, publicationSchema } from "../catalog/schema.ts";
 import { imageSchema } from "../image/schema.ts";
 import { initramfsShape } from "../initramfs/schema.ts";
 import { kernelSchema } from "../kernel/schema.ts";
-import { keySchema } from "../sign/schema.ts";
+import { keySchema, secureBootSchema } from "../sign/schema.ts";
 import { sourcesSchema } from "../source/schema.ts";
 import { treeContentShape, treeSchema } from "../tree/schema.ts";
 import { machineSchema } from "../vm/schema.ts";
@@ -51,6 +51,10 @@ const plural = {
   images: namedMap(imageSchema).default({}).describe("What is written, by name."),
   machines: namedMap(machineSchema).default({}).describe("Virtual machines by name."),
   keys: namedMap(keySchema).default({}).describe("Keys to sign with, by name."),
+  signatures: hostPath()
+    .default("./signatures")
+    .describe("Directory of signatures that were made on another machine; `attach` puts them there."),
+  secureBoot: secureBootSchema.optional().describe("What Secure Boot trusts: the contents of PK, KEK, db and dbx."),
   catalogs: namedMap(catalogSchema).default({}).describe("Catalogs of kernels, by name."),
   publish: namedMap(publicationSchema).default({}).describe("What to publish, by name."),
 };

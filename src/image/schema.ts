@@ -30,8 +30,13 @@ const fileName = z
     'File name under out/, such as "vmlinuz-{kernel.release}-{key}.efi"; {key} is short for all that the image is made of. Also {name}, {version}, {arch}.',
   );
 
+const sign = nameText()
+  .optional()
+  .describe("Key of `keys` to sign with for Secure Boot. Where its secret is not here, a signing request is made.");
+
 const uki = z.strictObject({
   kind: z.literal("uki"),
+  sign,
   name: fileName,
   kernel,
   initramfs,
@@ -53,6 +58,7 @@ const uki = z.strictObject({
 
 const efi = z.strictObject({
   kind: z.literal("efi"),
+  sign,
   name: fileName,
   kernel,
   initramfs,

@@ -11,13 +11,14 @@ import type { PlanContext } from "./context.ts";
 import { hasAgent, microcode, planInitramfs } from "./initramfs.ts";
 import { planKernel } from "./kernels.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
+import { signed } from "./signing.ts";
 import { fileFromTree, localBlob, packageTrees, textBlob } from "./sources.ts";
 
 export function planUki(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"uki"> }): PlannedImage {
   const file = (label: string | undefined): BlobInput | undefined =>
     label === undefined ? undefined : localBlob(ctx, label);
   const direct = directParts(ctx, image);
-  const uki = blobOf(
+  const unsigned = blobOf(
     ukiStage({
       name: `uki:${name}`,
       stub: image.stub === undefined ? efiProgram(ctx, "stub") : localBlob(ctx, image.stub),
@@ -35,6 +36,7 @@ export function planUki(ctx: PlanContext, { name, image }: { name: string; image
     }),
     "image",
   );
+  const uki = signed(ctx, unsigned, { name: `uki:${name}`, key: image.sign, facts: { cmdline: image.cmdline } });
   return {
     name,
     kind: "uki",
@@ -59,7 +61,9 @@ export function planEfi(ctx: PlanContext, { name, image }: { name: string; image
   if (image.embed === "kernel") return planEmbedded(ctx, { name, image });
   const direct = directParts(ctx, image);
   const plain = direct.initrd === undefined && direct.cmdline === "";
-  const boot = plain ? direct.kernel : efiProgram(ctx, "boot");
+  const sign = (program: BlobInput, what: string) => signed(ctx, program, { name: `${what}:${name}`, key: image.sign });
+  const kernel = sign(direct.kernel, "kernel");
+  const boot = plain ? kernel : sign(efiProgram(ctx, "boot"), "loader");
   const files: { path: string; content: BlobInput }[] = [];
   if (!plain) {
     const entry = [
@@ -69,7 +73,7 @@ export function planEfi(ctx: PlanContext, { name, image }: { name: string; image
       `options ${direct.cmdline}`,
       "",
     ].join("\n");
-    files.push({ path: "vmlinuz", content: direct.kernel });
+    files.push({ path: "vmlinuz", content: kernel });
     if (direct.initrd !== undefined) files.push({ path: "initrd.img", content: direct.initrd });
     files.push({ path: `loader/entries/${name}.conf`, content: textBlob(ctx, `entry:${name}`, entry) });
     files.push({
@@ -97,7 +101,7 @@ function planEmbedded(ctx: PlanContext, { name, image }: { name: string; image: 
       hint: 'use `embed: "uki"`, which gives one file, too, or a kernel with `from: "source"`',
     });
   const { options, tree } = kernel.source;
-  const output = blobOf(
+  const unsigned = blobOf(
     relinkKernel({
       name: `efi:${name}`,
       toolroot: options.toolroot,
@@ -109,6 +113,7 @@ function planEmbedded(ctx: PlanContext, { name, image }: { name: string; image: 
     }),
     "image",
   );
+  const output = signed(ctx, unsigned, { name: `efi:${name}`, key: image.sign, facts: { cmdline: image.cmdline } });
   return {
     name,
     kind: "efi",

@@ -34,5 +34,19 @@ export function prepareFirmware(arch: Arch, boot: BootSource & { kind: "uefi" },
   return { code: found.code, vars, secure };
 }
 
+/** An empty variable store for the firmware that enforces Secure Boot. Throws UNSUPPORTED, HOST_TOOL_MISSING. */
+export function secureVariableStore(arch: Arch): string {
+  const { secureFirmware, firmwarePackage } = QEMU_ARCHES[arch];
+  if (secureFirmware.length === 0)
+    throw new BootwrightError("UNSUPPORTED", `there is no firmware with Secure Boot for ${arch} machines here`);
+  const found = secureFirmware
+    .flatMap((code) => [varsFor(code), varsFor(code.replace(".secboot", ""))])
+    .find((vars) => existsSync(vars));
+  if (found !== undefined) return found;
+  throw new BootwrightError("HOST_TOOL_MISSING", `this host lacks Secure Boot UEFI firmware for ${arch}`, {
+    hint: `bootwright doctor --fix, or: sudo apt-get install -y --no-install-recommends ${firmwarePackage}`,
+  });
+}
+
 const varsFor = (code: string): string =>
   path.join(path.dirname(code), path.basename(code).replace("CODE", "VARS").replace("code", "vars"));

@@ -4,6 +4,7 @@ export { lastLines } from "./ansi.ts";
 export type { Console, WaitOptions } from "./console.ts";
 export type { Diagnosis } from "./diagnose.ts";
 export type { EventPort, GuestEvent } from "./event-port.ts";
+export { secureVariableStore } from "./firmware.ts";
 export type { ExecOptions, ExecResult, Machine, MachineEnd, Phase, PhaseTime } from "./machine.ts";
 export { decodePng, encodePng, type Picture } from "./picture.ts";
 export type { Screen, StillOptions } from "./screen.ts";

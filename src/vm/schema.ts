@@ -40,6 +40,10 @@ export const machineSchema = z.strictObject({
     .enum(["uefi", "direct", "microvm"])
     .optional()
     .describe("How it starts. Default: what the image's kind asks for."),
+  secureBoot: z
+    .boolean()
+    .default(false)
+    .describe("Start with Secure Boot on and the project's keys enrolled; firmware uefi only."),
   ready: pattern.optional().describe("Regular expression of the console line that means: up."),
   args: z.array(z.string()).default([]).describe("Further arguments for the virtual machine monitor."),
 });

@@ -1,0 +1,34 @@
+/** After a build: which signatures are missing, and the request for them beside the artifacts. */
+import fs from "node:fs";
+import path from "node:path";
+import { removeTree } from "../base/fs.ts";
+import { SIGN_KIND } from "../sign/sign-stage.ts";
+import { writeRequest } from "../sign/signing-request.ts";
+import { parseWantedText, type WantedSignature } from "../sign/wanted-signature.ts";
+import { orderStages } from "../stage/graph.ts";
+import type { RunReport } from "../stage/scheduler.ts";
+import type { AnyStage } from "../stage/stage.ts";
+import type { Project } from "./project.ts";
+
+export interface SignatureRequest {
+  readonly wanted: readonly WantedSignature[];
+  /** Where the request lies, when something is wanted. */
+  readonly dir: string;
+}
+
+/** `out/signing-request` says what this build lacks; a build of all images that lacks nothing takes it away. */
+export function requestSignatures(
+  { config, store, outDir }: Project,
+  { targets, run, all }: { targets: readonly AnyStage[]; run: RunReport; all: boolean },
+): SignatureRequest {
+  const dir = path.join(outDir, "signing-request");
+  const wanted = orderStages(targets)
+    .filter((stage) => stage.kind === SIGN_KIND)
+    .flatMap((stage) => {
+      const text = store.blobs.readAll(run.output(stage, "wanted")).toString("utf8");
+      return text === "" ? [] : [parseWantedText(text, stage.name)];
+    });
+  if (wanted.length > 0) writeRequest(dir, { project: config.name, version: config.version ?? "", wanted });
+  else if (all && fs.existsSync(dir)) removeTree(dir);
+  return { wanted, dir };
+}

@@ -1,0 +1,76 @@
+/**
+ * The stage that signs an EFI program. The secret is no input: the signature comes from `signatures/`, where another machine's
+ * answers lie, or from a key that is here. Where there is neither, the program goes on unsigned, and the stage says which
+ * signature is wanted. See docs/decisions/0016-signing.md.
+ */
+import { attachSignatures, authenticodeDigest } from "../formats/authenticode.ts";
+import type { Signer } from "../formats/pkcs7.ts";
+import { parseCertificate } from "../formats/x509.ts";
+import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
+import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
+import { openBlobSource } from "../store/blob-source.ts";
+import type { Store } from "../store/store.ts";
+import { checkSignature, makeSignature } from "./make-signature.ts";
+import { signatureName, type WantedSignature } from "./wanted-signature.ts";
+
+export interface SignStageOptions {
+  readonly name: string;
+  readonly image: BlobInput;
+  /** The key's name in the config. */
+  readonly key: string;
+  readonly certificate: BlobInput;
+  /** The project's `signatures/`. */
+  readonly signatures: TreeInput | undefined;
+  /** When the key is here; opened only when it is needed. */
+  readonly signer: (() => Signer) | undefined;
+  /** For whoever signs: "uki host". */
+  readonly what: string;
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+type SignInputs = { image: BlobInput; certificate: BlobInput; signatures: TreeInput | undefined };
+
+/** `wanted`: the missing signature as JSON; empty when the image is signed. */
+export type SignedImage = { readonly image: BlobArtifact; readonly wanted: BlobArtifact };
+
+export const SIGN_KIND = "sign-efi";
+
+export function signStage(options: SignStageOptions): Stage<SignInputs, SignedImage> {
+  const { name, image, key, certificate, signatures, signer, what, facts } = options;
+  return defineStage<SignInputs, SignedImage>({
+    name,
+    kind: SIGN_KIND,
+    version: 1,
+    inputs: { image, certificate, signatures },
+    // Facts are told to whoever signs, and change with the image alone.
+    params: { key, what, here: signer !== undefined },
+    outputs: ["image", "wanted"],
+    run: async ({ inputs, store }) => {
+      const trusted = parseCertificate(store.blobs.readAll(inputs.certificate), `certificate of key ${key}`);
+      using source = openBlobSource(store.blobs, inputs.image);
+      const digest = authenticodeDigest(source, what);
+      const wanted: WantedSignature = {
+        ...{ kind: "authenticode", digest, key, certificate: trusted.fingerprint, what, facts },
+      };
+      const given = findSignature(store, { signatures: inputs.signatures, wanted });
+      const signature = given ?? (signer === undefined ? undefined : await makeSignature(signer(), wanted));
+      if (signature === undefined)
+        return { image: inputs.image, wanted: blobArtifact(store.blobs.put(JSON.stringify(wanted))) };
+      checkSignature(signature, { wanted, certificate: trusted });
+      const signed = store.blobs.putSync(attachSignatures(source, { signatures: [signature], name: what }));
+      return { image: blobArtifact(signed), wanted: blobArtifact(store.blobs.put("")) };
+    },
+  });
+}
+
+function findSignature(
+  store: Store,
+  { signatures, wanted }: { signatures: TreeArtifact | undefined; wanted: WantedSignature },
+): Uint8Array | undefined {
+  if (signatures === undefined) return undefined;
+  const entry = store.getTree(signatures).find(({ path }) => path === signatureName(wanted));
+  return entry?.type === "file" && entry.content.size <= MAX_SIGNATURE ? store.readContent(entry.content) : undefined;
+}
+
+/** Bytes; one of RSA-4096 with its certificate has about 3,000. */
+const MAX_SIGNATURE = 1024 * 1024;

@@ -1,0 +1,51 @@
+/**
+ * A signing request: a small directory that goes to the machine with the keys and comes back. `request.json` says what is
+ * to be signed and what for; the answers are put into `signatures/` beside it.
+ */
+import fs from "node:fs";
+import path from "node:path";
+import { BootwrightError, messageOf } from "../base/errors.ts";
+import { readIfExists, removeTree, temporaryName, writeFileAtomic } from "../base/fs.ts";
+import { parseWanted, type WantedSignature } from "./wanted-signature.ts";
+
+export interface SigningRequest {
+  readonly project: string;
+  /** Of the project; "" when it has none. */
+  readonly version: string;
+  readonly wanted: readonly WantedSignature[];
+}
+
+const SCHEMA = "bootwright.signing-request/1";
+const FILE = "request.json";
+const MAX_WANTED = 10_000;
+
+export const answersDir = (dir: string): string => path.join(dir, "signatures");
+
+/** Replaces the directory at once; an older request there, with its answers, is answered no more. */
+export function writeRequest(dir: string, request: SigningRequest): void {
+  const temporary = temporaryName(dir);
+  writeFileAtomic(path.join(temporary, FILE), `${JSON.stringify({ schema: SCHEMA, ...request }, null, 2)}\n`);
+  removeTree(dir);
+  fs.renameSync(temporary, dir);
+}
+
+/** Throws PATH_MISSING, FORMAT_INVALID, DIGEST_MISMATCH. */
+export function readRequest(dir: string): SigningRequest {
+  const bytes = readIfExists(path.join(dir, FILE));
+  if (bytes === undefined)
+    throw new BootwrightError("PATH_MISSING", `${dir} is no signing request: it has no ${FILE}`, {
+      hint: "a build that lacks signatures writes one to out/signing-request",
+    });
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString("utf8"));
+  } catch (error) {
+    throw new BootwrightError("FORMAT_INVALID", `${dir}/${FILE}: ${messageOf(error)}`);
+  }
+  const { schema, project, version, wanted } = (value ?? {}) as Record<string, unknown>;
+  if (schema !== SCHEMA || typeof project !== "string" || typeof version !== "string" || !Array.isArray(wanted))
+    throw new BootwrightError("FORMAT_INVALID", `${dir}/${FILE}: not a signing request of this kind (${SCHEMA})`);
+  if (wanted.length > MAX_WANTED)
+    throw new BootwrightError("LIMIT_EXCEEDED", `${dir}/${FILE}: ${wanted.length} signatures are wanted`);
+  return { project, version, wanted: wanted.map((one) => parseWanted(one, `${dir}/${FILE}`)) };
+}

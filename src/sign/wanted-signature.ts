@@ -1,0 +1,70 @@
+/**
+ * A signature that is wanted: what is to be signed, by which key, and what it is for. Signing stages put it out as JSON; a
+ * signing request is a list of them; the signature comes back under `signatureName`.
+ */
+import { createHash } from "node:crypto";
+import { BootwrightError, messageOf } from "../base/errors.ts";
+
+export interface WantedSignature {
+  /** How the digest is signed: as a PE file's (Authenticode), or as detached PKCS #7 over the text in `content`. */
+  readonly kind: "authenticode" | "detached";
+  /** SHA-256, hex: of the PE file as firmware computes it, or of the content. */
+  readonly digest: string;
+  /** Of a detached signature: base64 of what is signed. */
+  readonly content?: string;
+  /** The key's name in the config. */
+  readonly key: string;
+  /** SHA-256 of the key's certificate, hex. */
+  readonly certificate: string;
+  /** For whoever signs: "uki host". */
+  readonly what: string;
+  /** Further facts for whoever signs, by name: command line, kernel release. */
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+/** A file name that says what is signed and by whom: `signatures/9f2c…-41ab….p7s`. */
+export const signatureName = ({ digest, certificate }: Pick<WantedSignature, "digest" | "certificate">): string =>
+  `${digest}-${certificate.slice(0, 16)}.p7s`;
+
+const HEX = /^[0-9a-f]{64}$/;
+
+/** `what` names the document. Throws FORMAT_INVALID, DIGEST_MISMATCH when the content has another digest. */
+export function parseWanted(value: unknown, what: string): WantedSignature {
+  const invalid = (why: string) => new BootwrightError("FORMAT_INVALID", `${what}: ${why}`);
+  if (typeof value !== "object" || value === null) throw invalid("a wanted signature is not an object");
+  const { kind, digest, content, key, certificate, what: label, facts } = value as Record<string, unknown>;
+  if (kind !== "authenticode" && kind !== "detached") throw invalid(`signatures of kind ${JSON.stringify(kind)}`);
+  for (const [name, text] of Object.entries({ digest, certificate }))
+    if (typeof text !== "string" || !HEX.test(text)) throw invalid(`${name} is not a SHA-256 digest`);
+  if (!isLine(key) || !isLine(label)) throw invalid("key or what is not a line of text");
+  if (typeof facts !== "object" || facts === null || !Object.values(facts).every(isLine))
+    throw invalid("facts are not lines of text");
+  if ((kind === "detached") !== (typeof content === "string"))
+    throw invalid("content is there or missing against its kind");
+  if (
+    typeof content === "string" &&
+    createHash("sha256").update(Buffer.from(content, "base64")).digest("hex") !== digest
+  )
+    throw new BootwrightError("DIGEST_MISMATCH", `${what}: the content to sign is not what its digest says`);
+  return {
+    kind,
+    digest: digest as string,
+    ...(typeof content === "string" && { content }),
+    key,
+    certificate: certificate as string,
+    what: label,
+    facts: facts as Record<string, string>,
+  };
+}
+
+export function parseWantedText(text: string, what: string): WantedSignature {
+  try {
+    return parseWanted(JSON.parse(text), what);
+  } catch (error) {
+    if (error instanceof BootwrightError) throw error;
+    throw new BootwrightError("FORMAT_INVALID", `${what}: ${messageOf(error)}`);
+  }
+}
+
+const isLine = (value: unknown): value is string =>
+  typeof value === "string" && value.length <= 4096 && !/[\0\n\r]/.test(value);
