@@ -152,6 +152,11 @@ export const ERROR_CODES = {
     title: "A byte is missing and `--offline` forbids fetching it",
     help: "Run once without `--offline`.",
   },
+  PACKAGE_CONFLICT: {
+    exit: "usage",
+    title: "Packages do not fit together",
+    help: "The message names who needs or refuses what. Name another package, or one with a version: `busybox>=1.36`.",
+  },
   PACKAGE_GONE: {
     exit: "network",
     title: "The mirror dropped a pinned package",

@@ -115,7 +115,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     }),
   );
 
-  issues.push(...catalogIssues, ...sharedSourceNames(config), ...treeCycles(config));
+  issues.push(...catalogIssues, ...sharedSourceNames(config), ...missingAlpine(config), ...treeCycles(config));
   const { profiles: _, ...rest } = config;
   const seed = config.seed ?? config.name;
   return { project: { ...rest, seed, catalogs, kernels: resolvedKernels, initramfs, images, machines }, issues };
@@ -246,6 +246,26 @@ function sharedSourceNames({ sources }: ProjectOutput): readonly ConfigIssue[] {
       message: `the name "${name}" is also in sources.files`,
       mark: "key",
     }));
+}
+
+/** Nobody's mirror is a default. */
+function missingAlpine(config: ProjectOutput): readonly ConfigIssue[] {
+  if (config.sources.alpine !== undefined) return [];
+  return (["trees", "initramfs"] as const).flatMap((part) =>
+    Object.entries(config[part]).flatMap(([name, { from }]) =>
+      from.flatMap((origin, i): ConfigIssue[] =>
+        origin.type === "alpine"
+          ? [
+              {
+                path: [part, name, "from", i, "alpine"],
+                message: "needs `sources: { alpine: { mirror, branch, keys } }`, which the config does not have",
+                mark: "key",
+              },
+            ]
+          : [],
+      ),
+    ),
+  );
 }
 
 /** Trees may be made of trees, but not of themselves. */

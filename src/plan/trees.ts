@@ -3,6 +3,7 @@ import { BootwrightError } from "../base/errors.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import { type BlobInput, type TreeInput, treeOf } from "../stage/stage.ts";
 import { composeTree, type DeclaredFile, type Placement } from "../tree/compose.ts";
+import { alpineTree } from "./alpine-roots.ts";
 import type { PlanContext } from "./context.ts";
 import { debianRootTree } from "./debian-roots.ts";
 import { firmwareTree, modulesTree } from "./kernel-files.ts";
@@ -83,6 +84,8 @@ function originTrees(ctx: PlanContext, origin: Exclude<Origin, { type: "files" }
         arch: ctx.debianArch,
         suite: ctx.config.sources.debian.suite,
       });
+    case "alpine":
+      return [alpineTree(ctx, origin)];
     case "dir":
       return [localTree(ctx, origin.dir)];
     case "archive":
@@ -117,6 +120,8 @@ function placement(origin: Exclude<Origin, { type: "files" }>): Placement {
 function describe(origin: Exclude<Origin, { type: "files" }>): string {
   switch (origin.type) {
     case "debian":
+      return `package ${origin.packages.join(", ")}`;
+    case "alpine":
       return `package ${origin.packages.join(", ")}`;
     case "dir":
       return `directory ${origin.dir}`;

@@ -66,14 +66,18 @@ interface OpenOptions {
   readonly signal: AbortSignal;
 }
 
-function fetchStage(
+export function fetchStage(
   name: string,
   pinned: { hash: string; size: number },
   {
     context,
     what,
     open,
-  }: { context: FetchContext; what: string; open: (options: OpenOptions) => AsyncIterable<Uint8Array> },
+  }: {
+    context: Pick<FetchContext, "offline">;
+    what: string;
+    open: (options: OpenOptions) => AsyncIterable<Uint8Array>;
+  },
 ): Stage<Record<never, never>, { file: BlobArtifact }> {
   const file = blobArtifact(pinned);
   return defineStage({

@@ -19,6 +19,7 @@ export interface LockedPackage {
 
 export type LockEntry =
   | { readonly type: "debian"; readonly packages: readonly LockedPackage[] }
+  | { readonly type: "alpine"; readonly packages: readonly LockedPackage[] }
   | { readonly type: "file"; readonly size: number; readonly sha256: string }
   | { readonly type: "git"; readonly commit: string }
   | LockedBundle;
@@ -97,7 +98,8 @@ export function diffLocks(before: Lock, after: Lock): LockChange[] {
 /** "6.1.192-2", "3 packages", "commit 1a2b3c4d", "sha256:…". */
 export function describePin(entry: LockEntry): string {
   switch (entry.type) {
-    case "debian": {
+    case "debian":
+    case "alpine": {
       const [first, ...rest] = entry.packages;
       return first === undefined
         ? "nothing"
@@ -115,12 +117,12 @@ export function describePin(entry: LockEntry): string {
 }
 
 function formatEntry(entry: LockEntry): string {
-  if (entry.type !== "debian") return JSON.stringify(entry);
+  if (entry.type !== "debian" && entry.type !== "alpine") return JSON.stringify(entry);
   const packages = entry.packages.map(
     (p) =>
       `        ${JSON.stringify({ name: p.name, version: p.version, arch: p.arch, path: p.path, size: p.size, sha256: p.sha256 })}`,
   );
-  return `{"type":"debian","packages":[\n${packages.join(",\n")}\n    ]}`;
+  return `{"type":"${entry.type}","packages":[\n${packages.join(",\n")}\n    ]}`;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -141,7 +143,7 @@ function parseEntry(value: unknown): LockEntry | undefined {
     if (!isText(version) || !isText(arch) || !isSize(serial) || !isSize(size) || !isSha256(sha256)) return undefined;
     return { type: "bundle", version, arch, serial, size, sha256 };
   }
-  if (value.type !== "debian" || !Array.isArray(value.packages)) return undefined;
+  if ((value.type !== "debian" && value.type !== "alpine") || !Array.isArray(value.packages)) return undefined;
   const packages: LockedPackage[] = [];
   for (const p of value.packages as unknown[]) {
     if (
@@ -157,5 +159,5 @@ function parseEntry(value: unknown): LockEntry | undefined {
     if (p.path.split("/").includes("..") || p.path.startsWith("/")) return undefined;
     packages.push({ name: p.name, version: p.version, arch: p.arch, path: p.path, size: p.size, sha256: p.sha256 });
   }
-  return { type: "debian", packages };
+  return { type: value.type, packages };
 }

@@ -7,6 +7,7 @@ import type { Emit } from "../base/events.ts";
 import { download } from "../base/http.ts";
 import { defaultEnvironment, run } from "../base/process.ts";
 import type { Store } from "../store/store.ts";
+import { type AlpineSource, pinAlpinePackages } from "./alpine.ts";
 import type { AptSource } from "./apt-config.ts";
 import { type DebianArchive, dependsOf, openArchive, pinOf } from "./debian-archive.ts";
 import { type RootWish, rootPackages } from "./debian-root-closure.ts";
@@ -38,6 +39,15 @@ export type SourceRequest =
     }
   /** A root file system's packages; see debian-root-closure.ts. */
   | ({ readonly type: "debian-root"; readonly arch: string; readonly suite?: string | undefined } & RootWish)
+  /** A root of Alpine's packages, in the order of installation; `source` says where they are, and is not part of the request's name. */
+  | {
+      readonly type: "alpine";
+      readonly branch: string;
+      /** Alpine's name: "x86_64", "aarch64". */
+      readonly arch: string;
+      readonly packages: readonly string[];
+      readonly source: AlpineSource;
+    }
   /** A release of kernel.org; `site` says where it is asked for, and is not part of the request's name. */
   | {
       readonly type: "kernel";
@@ -76,6 +86,8 @@ export function requestName(request: SourceRequest): string {
       ]
         .filter(Boolean)
         .join(" ");
+    case "alpine":
+      return ["alpine", request.branch, request.arch, ...request.packages].join(" ");
     case "kernel":
       return `kernel ${request.version}`;
     case "file":
@@ -127,6 +139,8 @@ export class Resolver {
         return { type: "debian", packages: (await this.archive(request.arch)).closure(request.packages).map(pinOf) };
       case "debian-root":
         return { type: "debian", packages: rootPackages(await this.archive(request.arch), request).map(pinOf) };
+      case "alpine":
+        return { type: "alpine", packages: await pinAlpinePackages(request.source, request, this.#options) };
       case "kernel":
         return pinKernel(request.version, { ...this.#options, ...request });
       case "file":

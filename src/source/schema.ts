@@ -63,10 +63,26 @@ const firmwareSource = z.union([
     .transform((source) => ({ type: "archive" as const, ...source })),
 ]);
 
+const alpineSource = z.strictObject({
+  mirror: urlText()
+    .transform((url) => url.replace(/\/+$/, ""))
+    .describe("Mirror: the directory that holds the branches."),
+  branch: z
+    .string()
+    .regex(/^(v\d+\.\d+|edge|latest-stable)$/, 'expected a branch such as "v3.22" or "edge"')
+    .describe("Release."),
+  repositories: z.array(nameText()).min(1).default(["main", "community"]).describe("Parts of the branch."),
+  keys: z
+    .array(hostPath())
+    .min(1)
+    .describe("Public keys that indexes and packages must be signed with, under the names that signatures give them."),
+});
+
 export const sourcesSchema = z.strictObject({
   firmware: firmwareSource
     .optional()
     .describe("Where firmware comes from. Default: Debian's firmware-linux-free, which has little."),
+  alpine: alpineSource.optional().describe("The Alpine mirror."),
   kernel: kernelSite.prefault({}).describe("Where releases of the Linux kernel come from."),
   debian: debianSource.prefault({}).describe("The Debian (or Ubuntu) archive."),
   files: namedMap(fileSource).default({}).describe("Files to fetch, by name."),

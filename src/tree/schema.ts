@@ -85,6 +85,26 @@ const originSchema = z.union([
       ...rest,
     })),
   z
+    .strictObject({
+      alpine: z
+        .array(
+          z
+            .string()
+            .regex(
+              /^[A-Za-z0-9@:./+_-]+([<>=~]+[A-Za-z0-9._~+-]+)?$/,
+              'expected a package, or one with a version: "busybox>=1.36"',
+            ),
+        )
+        .min(1)
+        .describe("Packages of Alpine to install, with all that they depend on. Needs `sources.alpine`."),
+      scripts: z
+        .boolean()
+        .default(true)
+        .describe("Run the packages' scripts and triggers, in a sandbox; without them BusyBox has no links."),
+      to,
+    })
+    .transform(({ alpine: packages, ...rest }) => ({ type: "alpine" as const, packages, ...rest })),
+  z
     .strictObject({ dir: hostPath().describe("Directory on the host."), to })
     .transform((origin) => ({ type: "dir" as const, ...origin })),
   z
