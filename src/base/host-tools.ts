@@ -87,6 +87,7 @@ export const HOST_TOOLS = {
   sbsign: program("sbsign", "sbsigntool", "sign and verify EFI programs as others do", "test"),
   "sign-efi-sig-list": program("sign-efi-sig-list", "efitools", "make Secure Boot variables as others do", "test"),
   openssl: program("openssl", "openssl", "check our certificates and signatures", "test"),
+  veritysetup: program("veritysetup", "cryptsetup-bin", "check our dm-verity hash trees", "test"),
   minisign: program("minisign", "minisign", "sign and verify catalogs as others do", "test"),
   mmdebstrap: program("mmdebstrap", "mmdebstrap", "make a Debian root to hold ours against", "test"),
   "ssh-keygen": program("ssh-keygen", "openssh-client", "make a key for the machines that tests log into", "test"),

@@ -29,6 +29,9 @@ const SOURCES = [
 const RULES: readonly Rule[] = [
   { at: ["kernels", "*", "catalog"], what: "catalog", in: [["catalogs"]], except: LOCAL },
   { at: ["catalogs", "*", "sign"], what: "key", in: [["keys"]] },
+  { at: ["images", "*", "verity", "image"], what: "image", in: [["images"]] },
+  { at: ["initramfs", "*", "verify", "*"], what: "image", in: [["images"]] },
+  { at: ["initramfs", "*", "verify", "*", "image"], what: "image", in: [["images"]] },
   { at: ["images", "*", "sign"], what: "key", in: [["keys"]] },
   { at: ["secureBoot", "pk"], what: "key", in: [["keys"]] },
   { at: ["secureBoot", "kek"], what: "key", in: [["keys"]] },

@@ -8,6 +8,7 @@ import type { ConfigIssue } from "./issue.ts";
 import type { ConfigPath } from "./path.ts";
 import { NONE } from "./references.ts";
 import type { ProjectOutput } from "./schema.ts";
+import { type ResolvedVerify, resolveVerify, verityIssues } from "./verity.ts";
 
 type Bootable = Extract<ImageConfig, { kind: "uki" | "efi" | "kernel" | "microvm" }>;
 
@@ -28,10 +29,13 @@ export type ResolvedKernel =
   | Referring<Extract<KernelConfig, { from: "catalog" }>, { readonly catalog: string }>;
 
 export interface ResolvedProject
-  extends Omit<ProjectOutput, "catalogs" | "images" | "kernels" | "machines" | "profiles" | "seed"> {
+  extends Omit<ProjectOutput, "catalogs" | "images" | "initramfs" | "kernels" | "machines" | "profiles" | "seed"> {
   readonly seed: string;
   readonly catalogs: Readonly<Record<string, ResolvedCatalog>>;
   readonly kernels: Readonly<Record<string, ResolvedKernel>>;
+  readonly initramfs: Readonly<
+    Record<string, Omit<ProjectOutput["initramfs"][string], "verify"> & { readonly verify: ResolvedVerify }>
+  >;
   readonly images: Readonly<Record<string, ResolvedImage>>;
   readonly machines: Readonly<Record<string, ResolvedMachine>>;
 }
@@ -65,9 +69,12 @@ export function resolveReferences(config: ProjectOutput): Resolved {
         message: "with `root: true` services belong into the root file system",
         mark: "key",
       });
-    const needed = one.modules.any || one.firmware.length > 0;
-    if (one.kernel !== undefined || (!needed && kernels.length !== 1)) return one;
-    return { ...one, kernel: only({ what: "kernel", names: kernels, path: ["initramfs", name, "kernel"] }) };
+    const { verify, issues: verifyIssues } = resolveVerify(config, { name, initramfs: one });
+    issues.push(...verifyIssues);
+    const resolved = { ...one, verify };
+    const needed = one.modules.any || one.firmware.length > 0 || verify.length > 0;
+    if (one.kernel !== undefined || (!needed && kernels.length !== 1)) return resolved;
+    return { ...resolved, kernel: only({ what: "kernel", names: kernels, path: ["initramfs", name, "kernel"] }) };
   });
 
   const images = mapValues(config.images, (image, name): ResolvedImage => {
@@ -115,7 +122,8 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     }),
   );
 
-  issues.push(...catalogIssues, ...sharedSourceNames(config), ...missingAlpine(config), ...treeCycles(config));
+  issues.push(...verityIssues(config), ...catalogIssues, ...sharedSourceNames(config));
+  issues.push(...missingAlpine(config), ...treeCycles(config));
   const { profiles: _, ...rest } = config;
   const seed = config.seed ?? config.name;
   return { project: { ...rest, seed, catalogs, kernels: resolvedKernels, initramfs, images, machines }, issues };

@@ -41,6 +41,18 @@ const uki = z.strictObject({
   kernel,
   initramfs,
   cmdline,
+  verity: z
+    .strictObject({
+      image: nameText().describe("Image with `verity` that is the root."),
+      device: z
+        .string()
+        .regex(/^(PARTLABEL|PARTUUID)=\S+$|^\/dev\/\S+$/, 'expected a device such as "PARTLABEL=root"')
+        .describe("Where it lies at boot."),
+    })
+    .optional()
+    .describe(
+      "The kernel itself opens this root by its hash, with no initramfs (it needs DM_INIT, DM_VERITY and the file system built in).",
+    ),
   splash: hostPath().optional().describe("BMP picture for the boot screen."),
   dtb: hostPath().optional().describe("Device tree blob."),
   microcode: z
@@ -187,15 +199,22 @@ const tar = z.strictObject({
   compress: z.enum(["zstd", "gzip", "none"]).default("zstd").describe("Compression."),
 });
 
+const verity = z
+  .boolean()
+  .default(false)
+  .describe("Put a dm-verity hash tree behind it: whoever has the root hash notices any changed bit.");
+
 const squashfs = z.strictObject({
   kind: z.literal("squashfs"),
   tree: nameText().describe("Tree to pack."),
   compress: z.enum(["zstd", "gzip", "xz", "lz4"]).default("zstd").describe("Compression; the kernel needs the same."),
+  verity,
 });
 
 const erofs = z.strictObject({
   kind: z.literal("erofs"),
   tree: nameText().describe("Tree to write."),
+  verity,
   label: volumeLabel.default("").describe("Label of the file system. Default: none."),
 });
 

@@ -22,6 +22,8 @@ export interface BaseTreeOptions {
   readonly loadList?: BlobInput;
   /** Lead to the root file system of the command line instead of being the system. */
   readonly root: boolean;
+  /** Of a root that is led to: open verified images only. */
+  readonly verify?: boolean;
   /** The text of guest/agent.sh, with init "busybox" and `settings.agent`. */
   readonly agentScript: string;
   readonly settings: Omit<BusyboxInitOptions, "modules" | "laterModules">;
@@ -41,6 +43,7 @@ export function initramfsBase(options: BaseTreeOptions): Stage<BaseInputs, { tre
       canonicalJson({
         init,
         ...(options.root && { root: true }),
+        ...(options.verify && { verify: true }),
         settings: settings as unknown as Json,
         // The scripts are code of ours: an edit of theirs must make the layer again.
         scripts: digestOf(canonicalJson(initFiles(options, NO_MODULES) as unknown as Json)).hash,
@@ -81,10 +84,13 @@ interface LoadLists {
 
 const NO_MODULES: LoadLists = { first: [], later: [] };
 
-function initFiles({ init, root, settings }: BaseTreeOptions, { first, later }: LoadLists): Record<string, InitFile> {
+function initFiles(
+  { init, root, verify = false, settings }: BaseTreeOptions,
+  { first, later }: LoadLists,
+): Record<string, InitFile> {
   if (init !== "busybox") return {};
   const options = { ...settings, modules: first, laterModules: later };
-  return root ? rootInitFiles(options) : busyboxInitFiles(options);
+  return root ? rootInitFiles({ ...options, verify }) : busyboxInitFiles(options);
 }
 
 const directory = (path: string, mode = 0o755): TreeEntry => ({ type: "directory", path, mode, uid: 0, gid: 0 });

@@ -7,6 +7,7 @@
  * it as the image PATH; changes go to memory.
  */
 import { type BusyboxInitOptions, COLDPLUG, type InitFile, quote } from "./busybox-init.ts";
+import { VERITY_TABLE } from "./verity-table.ts";
 
 export function rootInitFiles({
   modules,
@@ -14,7 +15,11 @@ export function rootInitFiles({
   coldplug,
   run,
   console,
-}: Pick<BusyboxInitOptions, "modules" | "laterModules" | "coldplug" | "run" | "console">): Record<string, InitFile> {
+  verify = false,
+}: Pick<BusyboxInitOptions, "modules" | "laterModules" | "coldplug" | "run" | "console"> & {
+  /** Open what the table of verity-table.ts lists, and start nothing else. */
+  readonly verify?: boolean;
+}): Record<string, InitFile> {
   const load = (module: string) => `insmod ${quote(module)} || say ${quote(`cannot load ${module}`)}`;
   const first = [...modules.map(load), ...(coldplug ? [COLDPLUG] : [])];
   return {
@@ -25,7 +30,10 @@ export function rootInitFiles({
         ...run.map(quote),
         ...laterModules.map(load),
         SEARCH,
-        console === "none" ? "" : SHELL,
+        // A shell in front of a verified root would be a way around it.
+        console === "none" || verify ? "" : SHELL,
+        FAIL,
+        verify ? VERIFIED : MOUNTED,
         HANDOVER,
       ]
         .filter(Boolean)
@@ -77,13 +85,14 @@ find_root() {
 
 const SHELL = `rescue() { say "a shell for looking around follows"; exec setsid cttyhack sh; }`;
 
-const HANDOVER = `fail() {
+const FAIL = `fail() {
   say "$1"
   say "block devices: $(ls /sys/class/block | tr '\\n' ' ')"
   type rescue >/dev/null 2>&1 && rescue
   exit 1
-}
-[ -n "$root" ] || fail "no root= on the kernel command line"
+}`;
+
+const MOUNTED = `[ -n "$root" ] || fail "no root= on the kernel command line"
 tries=0
 until device=$(find_root) && [ -n "$device" ]; do
   tries=$((tries + 1))
@@ -103,8 +112,42 @@ else
   mkdir $live_dir/changes/upper $live_dir/changes/work
   layers=lowerdir=$live_dir/image,upperdir=$live_dir/changes/upper,workdir=$live_dir/changes/work
   mount -t overlay -o $layers overlay /sysroot || fail "cannot lay $live below its changes: has the initramfs the module overlay?"
+fi`;
+
+/**
+ * Which of two slots this is, is told by the partition that the firmware started from (systemd's stub writes it down:
+ * systemd-stub(7), LoaderDevicePartUUID): "esp-b" makes {slot} b.
+ */
+const VERIFIED = `slot=
+efivars=/sys/firmware/efi/efivars
+mount -t efivarfs -o ro efivarfs $efivars 2>/dev/null
+loader=$efivars/LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
+if [ -f $loader ]; then
+  uuid=$(tail -c +5 $loader | tr -d '\\000')
+  for uevent in /sys/class/block/*/uevent; do
+    grep -q -i -x "PARTUUID=$uuid" "$uevent" 2>/dev/null || continue
+    slot=$(sed -n 's/^PARTNAME=.*-//p' "$uevent")
+  done
 fi
-[ -e "/sysroot$init" ] || [ -L "/sysroot$init" ] || fail "the root file system $root has no $init"
+export DM_DISABLE_UDEV=1
+while read -r name root offset hash mount; do
+  case $root in *{slot}*)
+    [ -n "$slot" ] || fail "verity: cannot tell the slot of $name: the firmware does not say where it started from"
+    root=\${root%%{slot}*}$slot\${root#*{slot}} ;;
+  esac
+  tries=0
+  until device=$(find_root) && [ -n "$device" ]; do
+    tries=$((tries + 1))
+    [ $tries -le $((wait * 10)) ] || fail "verity: cannot find $root for $name"
+    sleep 0.1
+  done
+  veritysetup open "$device" "$name" "$device" "$hash" --hash-offset="$offset" --panic-on-corruption ||
+    fail "verity: $name on $device is not what was signed"
+  mount -o ro "/dev/mapper/$name" "/sysroot\${mount%/}" || fail "verity: cannot mount $name on $mount: it is not what was signed"
+  say "verity: $name on $device is opened by its root hash\${slot:+ (slot $slot)}"
+done </${VERITY_TABLE}`;
+
+const HANDOVER = `[ -e "/sysroot$init" ] || [ -L "/sysroot$init" ] || fail "the root file system $root has no $init"
 for dir in dev proc sys run; do
   [ -d "/sysroot/$dir" ] && mount --move "/$dir" "/sysroot/$dir"
 done

@@ -1,6 +1,6 @@
 /** The keys of `initramfs` that are its own; the files it holds are said as for any tree, and joined in `config/schema.ts`. */
 import { z } from "zod";
-import { hostPath, imagePath, namedMap } from "../base/schema.ts";
+import { hostPath, imagePath, namedMap, nameText } from "../base/schema.ts";
 
 const compressionKind = z.enum(["zstd", "gzip", "xz", "lz4", "none"]);
 
@@ -81,6 +81,27 @@ export const initramfsShape = {
     .default(false)
     .describe(
       'Go on to the root file system that `root=` of the command line names (PARTLABEL=, LABEL=, UUID= or a device), and start its init. Needs init "busybox".',
+    ),
+  verify: z
+    .array(
+      z.union([
+        nameText().transform((image) => ({ image, device: `PARTLABEL=${image}`, mount: undefined })),
+        z.strictObject({
+          image: nameText().describe("Image with `verity`."),
+          device: z
+            .string()
+            .regex(/^((PARTLABEL|PARTUUID|LABEL|UUID)=\S+|\/dev\/\S+)$/, 'expected a device such as "PARTLABEL=host"')
+            .optional()
+            .describe(
+              "Where it lies at boot. {slot} stands for a or b, by the ESP that was started from (esp-a, esp-b). Default: PARTLABEL= and the image's name.",
+            ),
+          mount: imagePath().optional().describe('Where it belongs; "/" is the root. Default: / for the first.'),
+        }),
+      ]),
+    )
+    .default([])
+    .describe(
+      "Verified images to open and mount before the root's init starts: their root hashes become part of the initramfs. With `root: true`; nothing else is mounted then, and there is no rescue shell.",
     ),
   run: z.array(imagePath()).default([]).describe("Programs of the tree to run at boot, in order."),
   services: namedMap(service).default({}).describe("Programs to keep running, by name."),

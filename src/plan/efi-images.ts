@@ -7,12 +7,14 @@ import { relinkKernel } from "../kernel/relink.ts";
 import { type BlobInput, blobOf, defineStage, type OutputRef, treeOf } from "../stage/stage.ts";
 import type { BlobArtifact, TreeArtifact } from "../store/artifact.ts";
 import { ukiStage } from "../uki/stage.ts";
+import { verityCmdline } from "../uki/verity-cmdline.ts";
 import type { PlanContext } from "./context.ts";
 import { hasAgent, microcode, planInitramfs } from "./initramfs.ts";
 import { planKernel } from "./kernels.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
 import { signed } from "./signing.ts";
 import { fileFromTree, localBlob, packageTrees, textBlob } from "./sources.ts";
+import { verityDescription } from "./tree-images.ts";
 
 export function planUki(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"uki"> }): PlannedImage {
   const file = (label: string | undefined): BlobInput | undefined =>
@@ -26,6 +28,7 @@ export function planUki(ctx: PlanContext, { name, image }: { name: string; image
       initrd: direct.initrd,
       release: planKernel(ctx, image.kernel).release,
       cmdline: image.cmdline,
+      cmdlineFile: verityRoot(ctx, { name, image }),
       osRelease: osRelease(ctx.config, name),
       osReleaseFile: file(image.osRelease),
       splash: file(image.splash),
@@ -43,10 +46,27 @@ export function planUki(ctx: PlanContext, { name, image }: { name: string; image
     output: uki,
     fileName: `${name}.efi`,
     ...named(ctx, image),
-    direct,
+    // Without firmware there would be nobody to hand over the root hash.
+    ...(image.verity === undefined && { direct }),
     agent: withAgent(ctx, image),
     esp: () => bootEsp(ctx, { name, boot: uki, files: [] }),
   };
+}
+
+/** The command line by which the kernel opens a verified root itself. */
+function verityRoot(
+  ctx: PlanContext,
+  { name, image }: { name: string; image: ImageSection<"uki"> },
+): BlobInput | undefined {
+  if (image.verity === undefined) return undefined;
+  const stage = verityCmdline({
+    name: `cmdline:${name}`,
+    cmdline: image.cmdline,
+    device: image.verity.image,
+    partition: image.verity.device,
+    description: verityDescription(ctx, image.verity.image),
+  });
+  return blobOf(stage, "cmdline");
 }
 
 /**
@@ -55,7 +75,7 @@ export function planUki(ctx: PlanContext, { name, image }: { name: string; image
  */
 export function planEfi(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"efi"> }): PlannedImage {
   if (image.embed === "uki") {
-    const uki = planUki(ctx, { name, image: { ...image, kind: "uki", microcode: [] } });
+    const uki = planUki(ctx, { name, image: { ...image, kind: "uki", microcode: [], verity: undefined } });
     return { ...uki, kind: "efi", fileName: efiBootPath(architecture(ctx)).slice("EFI/BOOT/".length) };
   }
   if (image.embed === "kernel") return planEmbedded(ctx, { name, image });

@@ -4,13 +4,16 @@ import type { ResolvedConfig } from "../config/resolved.ts";
 import { initramfsBase } from "../initramfs/base.ts";
 import { microcodeSegment } from "../initramfs/microcode.ts";
 import { joinSegments, packInitramfs } from "../initramfs/pack.ts";
+import { programClosure } from "../initramfs/program-closure.ts";
+import { verityTable } from "../initramfs/verity-table.ts";
 import { selectModulesStage } from "../kernel/module-selection.ts";
 import { commandStage } from "../stage/command.ts";
 import { type BlobInput, blobOf, type TreeInput, treeOf } from "../stage/stage.ts";
 import type { PlanContext } from "./context.ts";
 import { firmwareTree } from "./kernel-files.ts";
 import { planKernel } from "./kernels.ts";
-import { localBlob, localTree, packageTrees, toolrootTree } from "./sources.ts";
+import { localBlob, localTree, packageRoot, packageTrees, toolrootTree } from "./sources.ts";
+import { verityDescription } from "./tree-images.ts";
 import { planTreeSection } from "./trees.ts";
 
 type InitramfsSection = ResolvedConfig["initramfs"][string];
@@ -37,6 +40,7 @@ export function planInitramfs(ctx: PlanContext, name: string): PlannedInitramfs 
       name: `init:${name}`,
       init: section.init,
       root: section.root,
+      verify: section.verify.length > 0,
       agentScript: ctx.agentScript,
       ...(section.init === "busybox" && { busybox: busyboxTree(ctx, section) }),
       ...(modules && { loadList: modules.loadList }),
@@ -50,6 +54,7 @@ export function planInitramfs(ctx: PlanContext, name: string): PlannedInitramfs 
     });
     const below = [{ tree: treeOf(base, "tree") as TreeInput, origin: "init" }];
     if (modules) below.push({ tree: modules.tree, origin: "kernel modules" });
+    below.push(...verifyLayers(ctx, { name, section }));
     const named = modules?.firmware;
     if (section.firmware.length > 0 && ctx.config.sources.firmware !== undefined) {
       const tree = firmwareTree(ctx, { name: `firmware:initramfs-${name}`, patterns: section.firmware, named });
@@ -80,17 +85,40 @@ export function planInitramfs(ctx: PlanContext, name: string): PlannedInitramfs 
   });
 }
 
+/** What opens verified images: the program, and the table of what is to be opened by which hash. */
+function verifyLayers(ctx: PlanContext, { name, section }: { name: string; section: InitramfsSection }) {
+  if (section.verify.length === 0) return [];
+  const table = verityTable({
+    name: `verity:initramfs-${name}`,
+    images: section.verify.map(({ image, device, mount }) => ({
+      ...{ name: image, device, mount },
+      description: verityDescription(ctx, image),
+    })),
+  });
+  const root = packageRoot(ctx, ["cryptsetup-bin"]);
+  const program = programClosure({ name: `veritysetup:${name}`, root, programs: ["/usr/sbin/veritysetup"] });
+  return [
+    { tree: treeOf(program, "tree") as TreeInput, origin: "veritysetup" },
+    { tree: treeOf(table, "tree") as TreeInput, origin: "verified images" },
+  ];
+}
+
 function planModules(ctx: PlanContext, { name, section }: { name: string; section: InitramfsSection }) {
   const optional = hasAgent(section) ? AGENT_MODULES : [];
   const { any, all, stage1, stage2, devices } = section.modules;
-  if (section.kernel === undefined || section.kernel === "" || (!any && optional.length === 0)) return undefined;
+  if (
+    section.kernel === undefined ||
+    section.kernel === "" ||
+    (!any && section.verify.length === 0 && optional.length === 0)
+  )
+    return undefined;
   const kernel = planKernel(ctx, section.kernel);
   const stage = selectModulesStage({
     name: `modules:initramfs-${name}`,
     modules: kernel.modules,
     index: kernel.index,
     devices: kernel.devices,
-    choice: all ? "all" : { first: stage1, later: stage2 },
+    choice: all ? "all" : { first: section.verify.length > 0 ? [...stage1, "dm-verity"] : stage1, later: stage2 },
     deviceList: devices === undefined ? undefined : localBlob(ctx, devices),
     optional,
   });

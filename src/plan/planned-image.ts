@@ -33,6 +33,8 @@ export interface PlannedImage {
   readonly microvm?: { readonly memory: number; readonly cpus: number };
   /** A directory that firmware boots from by TFTP, and the file that it is told. */
   readonly network?: { readonly root: OutputRef<TreeArtifact>; readonly file: string };
+  /** What opens its hash tree, where it has one: JSON, see image/verity-stage.ts. */
+  readonly verity?: OutputRef<BlobArtifact>;
   /** A FAT image that firmware boots from; made only when it is booted that way. */
   readonly esp?: () => OutputRef<BlobArtifact>;
 }

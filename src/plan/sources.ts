@@ -53,6 +53,17 @@ export function toolrootTree(ctx: PlanContext, packages: readonly string[], name
   });
 }
 
+/** Packages of the project's architecture with all that they depend on, as one root: to take programs out of. */
+export function packageRoot(ctx: PlanContext, packages: readonly string[]): TreeInput {
+  const sorted = [...packages].sort();
+  const arch = ctx.debianArch;
+  return ctx.once(`package-root:${sorted.join(" ")}`, () => {
+    const { suite } = ctx.config.sources.debian;
+    const trees = packageTrees(ctx, { type: "debian-closure", packages: sorted, arch, suite });
+    return treeOf(toolroot({ name: `packages:${sorted.join("+")}`, packages: trees }), "tree");
+  });
+}
+
 /** An archive that the config names by path or address. */
 export function archiveTree(
   ctx: PlanContext,

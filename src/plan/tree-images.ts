@@ -2,6 +2,7 @@
 import { erofsStage } from "../image/erofs-stage.ts";
 import { ociStage } from "../image/oci-stage.ts";
 import { tarStage } from "../image/tar-stage.ts";
+import { verityStage } from "../image/verity-stage.ts";
 import { commandStage } from "../stage/command.ts";
 import { blobOf, type OutputRef, type TreeInput, treeOf } from "../stage/stage.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
@@ -26,10 +27,28 @@ export function planArchive(
   if (image.kind === "erofs") {
     const { seed } = ctx.config;
     const output = blobOf(erofsStage({ name: `erofs:${name}`, tree, seed, epoch, label: image.label }), "image");
-    return { name, kind: "erofs", output, fileName: `${name}.erofs` };
+    return verified(ctx, { planned: { name, kind: "erofs", output, fileName: `${name}.erofs` }, verity: image.verity });
   }
   const output = squashfsOf(ctx, { name, tree, compress: image.compress });
-  return { name, kind: "squashfs", output, fileName: `${name}.squashfs` };
+  const planned = { name, kind: "squashfs", output, fileName: `${name}.squashfs` } as const;
+  return verified(ctx, { planned, verity: image.verity });
+}
+
+/** What opens a verified image, for whoever refers to it by name; `config/verity.ts` has checked that it is one. */
+export function verityDescription(ctx: PlanContext, name: string): OutputRef<BlobArtifact> {
+  const image = ctx.config.images[name] as ImageSection<"squashfs" | "erofs">;
+  return ctx.once(`image:${name}`, () => planArchive(ctx, { name, image })).verity!;
+}
+
+/** With its hash tree behind it, when that is asked for. */
+function verified(
+  ctx: PlanContext,
+  { planned, verity }: { planned: PlannedImage & { output: OutputRef<BlobArtifact> }; verity: boolean },
+): PlannedImage {
+  if (!verity) return planned;
+  const { name, output } = planned;
+  const stage = verityStage({ name: `verity:${name}`, image: output, seed: `${ctx.config.seed} ${name}` });
+  return { ...planned, output: blobOf(stage, "image"), verity: blobOf(stage, "description") };
 }
 
 /** A tree packed as SquashFS. */

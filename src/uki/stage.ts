@@ -13,6 +13,8 @@ export interface UkiStageOptions {
   /** The kernel's release, for `.uname`. */
   readonly release?: BlobInput | undefined;
   readonly cmdline: string;
+  /** In place of `cmdline`, where only another stage knows it. */
+  readonly cmdlineFile?: BlobInput | undefined;
   /** Text of os-release(5), unless `osReleaseFile` is given. */
   readonly osRelease: string;
   readonly osReleaseFile?: BlobInput | undefined;
@@ -23,20 +25,41 @@ export interface UkiStageOptions {
 }
 
 type UkiInputs = {
-  [K in "stub" | "kernel" | "initrd" | "release" | "osReleaseFile" | "splash" | "dtb" | "sbat" | "microcode"]:
-    | BlobInput
-    | undefined;
+  [K in
+    | "stub"
+    | "kernel"
+    | "initrd"
+    | "release"
+    | "cmdlineFile"
+    | "osReleaseFile"
+    | "splash"
+    | "dtb"
+    | "sbat"
+    | "microcode"]: BlobInput | undefined;
 };
 
 export function ukiStage(options: UkiStageOptions): Stage<UkiInputs, { image: BlobArtifact }> {
-  const { name, cmdline, osRelease, stub, kernel, initrd, release, osReleaseFile, splash, dtb, sbat, microcode } =
-    options;
+  const {
+    name,
+    cmdline,
+    cmdlineFile,
+    osRelease,
+    stub,
+    kernel,
+    initrd,
+    release,
+    osReleaseFile,
+    splash,
+    dtb,
+    sbat,
+    microcode,
+  } = options;
   return defineStage({
     name,
     kind: "uki",
     version: 1,
-    inputs: { stub, kernel, initrd, release, osReleaseFile, splash, dtb, sbat, microcode },
-    params: { cmdline, ...(osReleaseFile === undefined ? { osRelease } : {}) },
+    inputs: { stub, kernel, initrd, release, cmdlineFile, osReleaseFile, splash, dtb, sbat, microcode },
+    params: { ...(cmdlineFile === undefined && { cmdline }), ...(osReleaseFile === undefined ? { osRelease } : {}) },
     outputs: ["image"],
     run: async ({ inputs, store }) => {
       const { blobs } = store;
@@ -48,7 +71,7 @@ export function ukiStage(options: UkiStageOptions): Stage<UkiInputs, { image: Bl
       using linux = openBlobSource(blobs, inputs.kernel!);
       const sections = {
         ".osrel": bytes(inputs.osReleaseFile) ?? osRelease,
-        ".cmdline": cmdline,
+        ".cmdline": bytes(inputs.cmdlineFile) ?? cmdline,
         ".uname": bytes(inputs.release),
         ".dtb": content(inputs.dtb),
         ".splash": content(inputs.splash),

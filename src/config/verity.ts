@@ -1,0 +1,51 @@
+/** What refers to a verified image must refer to one; where it belongs when that is left out. */
+import type { InitramfsConfig } from "../initramfs/schema.ts";
+import type { ConfigIssue } from "./issue.ts";
+import type { ConfigPath } from "./path.ts";
+import type { ProjectOutput } from "./schema.ts";
+
+export type ResolvedVerify = readonly { readonly image: string; readonly device: string; readonly mount: string }[];
+
+export function resolveVerify(
+  config: ProjectOutput,
+  { name, initramfs }: { name: string; initramfs: Pick<InitramfsConfig, "verify" | "root"> },
+): { readonly verify: ResolvedVerify; readonly issues: readonly ConfigIssue[] } {
+  const path = ["initramfs", name, "verify"];
+  const issues: ConfigIssue[] = initramfs.verify.flatMap(({ image }, i) =>
+    unverified(config, { image, path: [...path, i] }),
+  );
+  const verify = initramfs.verify.map(({ image, device, mount }, i) => ({
+    image,
+    device: device ?? `PARTLABEL=${image}`,
+    mount: mount ?? (i === 0 ? "/" : ""),
+  }));
+  for (const [i, { mount, image }] of verify.entries())
+    if (mount === "")
+      issues.push({ path: [...path, i], message: `say where "${image}" belongs: mount`, mark: "value" });
+  if (verify.length > 0 && !initramfs.root)
+    issues.push({ path, message: "needs `root: true`: what is verified is the root that is led to", mark: "key" });
+  if (verify.length > 0 && !verify.some(({ mount }) => mount === "/"))
+    issues.push({ path, message: 'needs one image with mount "/"', mark: "key" });
+  return { verify, issues };
+}
+
+export function verityIssues(config: ProjectOutput): readonly ConfigIssue[] {
+  return Object.entries(config.images).flatMap(([name, image]) =>
+    image.kind === "uki" && image.verity !== undefined
+      ? unverified(config, { image: image.verity.image, path: ["images", name, "verity", "image"] })
+      : [],
+  );
+}
+
+function unverified(
+  { images }: ProjectOutput,
+  { image: name, path }: { image: string; path: ConfigPath },
+): readonly ConfigIssue[] {
+  const image = images[name];
+  if (image === undefined || ("verity" in image && image.verity === true)) return []; // A wrong name is said elsewhere.
+  const fits = image.kind === "squashfs" || image.kind === "erofs";
+  const message = fits
+    ? `"${name}" has no hash tree: give it \`verity: true\``
+    : `"${name}" is of kind "${image.kind}"; images of kind "squashfs" and "erofs" can be verified`;
+  return [{ path, message, mark: "value" }];
+}
