@@ -12,6 +12,7 @@ import { formatSize } from "../src/base/size.ts";
 import { rows as debianRows } from "./debian-root.ts";
 import { rows as ext4Rows } from "./ext4.ts";
 import { type BenchRow, rows as formatRows } from "./formats.ts";
+import { rows as kernelRows } from "./kernel.ts";
 
 interface Row extends BenchRow {
   /** At most, in `unit`. */
@@ -40,6 +41,7 @@ const GROUPS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   formats: formatRows,
   ext4: ext4Rows,
   debian: () => debianRows({ makeProject, writeFile, bootwright, median, settle }),
+  kernel: () => kernelRows({ makeProject, writeFile, bootwright, run, median, settle }),
 };
 
 const only = process.argv.indexOf("--only") === -1 ? undefined : process.argv[process.argv.indexOf("--only") + 1];

@@ -102,7 +102,7 @@ fi
 depmod -b modules "$(cat outputs/release)"
 ${deterministicTar({ dir: "modules", epoch })} -cf outputs/modules .
 ${pruneTree(toolchain)}
-${deterministicTar({ dir: ".", epoch })} --files-from=keep --no-recursion -cf - | zstd -q -3 -T0 -o outputs/tree
+${deterministicTar({ dir: ".", epoch })} --no-recursion --files-from=keep -cf - | zstd -q -3 -T0 -o outputs/tree
 `;
 }
 
@@ -118,7 +118,13 @@ export interface RelinkScriptOptions {
 export function relinkScript({ toolchain, cmdline, embeds }: RelinkScriptOptions): string {
   return `${prepare(toolchain, false)}step unpacking
 tar -xf inputs/tree
-${embeds ? `cp inputs/initramfs out/${EMBEDDED}` : ""}
+grep -q '^CONFIG_EFI_STUB=y' out/.config || fail "firmware cannot start this kernel: its config lacks CONFIG_EFI_STUB=y"
+${
+  embeds
+    ? `grep -q '^CONFIG_BLK_DEV_INITRD=y' out/.config || fail "this kernel takes no initramfs: its config lacks CONFIG_BLK_DEV_INITRD=y"
+cp inputs/initramfs out/${EMBEDDED}`
+    : ""
+}
 ${compile(toolchain)}
 ${cmdline === undefined ? "" : `${WORK}/src/scripts/config --file out/.config --enable CMDLINE_BOOL --set-str CMDLINE ${quote(cmdline)}\nkmake olddefconfig >&2\n`}compile ${toolchain.target}
 cp out/${toolchain.imagePath} outputs/image
@@ -174,7 +180,7 @@ kmake() { make -C ${WORK}/src O=$PWD/out --no-print-directory ${toolchain.make.j
 compile() {
   step compiling
   kmake -j"$(nproc)" "$@" 2>&1 | tee log >&2 && return
-  object=$(sed -nE 's/^make.*\\*\\*\\* \\[[^]]* ([^] ]+\\.o)\\] Error.*/\\1/p' log | head -n1)
+  object=$(sed -nE 's/^make.*\\*\\*\\* \\[[^]]* ([^] ]+\\.[os])\\] Error.*/\\1/p' log | head -n1)
   [ -n "$object" ] && { step "once more, with its command: $object"; kmake V=1 "$object" >again 2>&1 || grep -v '^make' again | tail -n 30 | cut -c1-1500 >&2; }
   exit 1
 }

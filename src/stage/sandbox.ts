@@ -58,12 +58,20 @@ export async function runInSandbox(options: SandboxOptions): Promise<RunResult> 
     throw new BootwrightError(
       "PROGRAM_FAILED",
       `${options.argv[0]} ended with exit code ${result.exit} in the sandbox`,
-      { detail: [`command: ${options.argv.join(" ")}`, ...result.stderr.trimEnd().split("\n")].join("\n") },
+      {
+        detail: [`command: ${options.argv.map(oneLine).join(" ")}`, ...result.stderr.trimEnd().split("\n")].join("\n"),
+      },
     );
   } finally {
     removeQuietly(status);
   }
 }
+
+/** A script as an argument is longer than what it says when it fails. */
+const oneLine = (word: string): string => {
+  const lines = word.trimEnd().split("\n");
+  return lines.length === 1 ? word : `${lines[0]} … (${lines.length} lines)`;
+};
 
 /** The sandbox says on file descriptor 3 how far it has come, where the program cannot: what it writes to stderr may look like anything. */
 const withStatus = (file: string, command: readonly string[]): string[] => [
