@@ -103,7 +103,7 @@ const fileSize = (i: number): number => Math.round((BYTES / FILES) * [0.02, 0.05
 const directoryName = (i: number): string => `d${i % 40}/s${i}`;
 
 /** The tree as files, as one archive, and as the list of entries that the child reads. */
-function makeTree(dir: string): void {
+export function makeTree(dir: string): void {
   const content = Buffer.alloc(64 * 1024);
   let state = 1;
   for (let at = 0; at < content.length; at += 4) {

@@ -13,6 +13,7 @@ import { rows as debianRows } from "./debian-root.ts";
 import { rows as ext4Rows } from "./ext4.ts";
 import { type BenchRow, rows as formatRows } from "./formats.ts";
 import { rows as kernelRows } from "./kernel.ts";
+import { rows as ociRows } from "./oci.ts";
 
 interface Row extends BenchRow {
   /** At most, in `unit`. */
@@ -42,6 +43,7 @@ const GROUPS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   ext4: ext4Rows,
   debian: () => debianRows({ makeProject, writeFile, bootwright, median, settle }),
   kernel: () => kernelRows({ makeProject, writeFile, bootwright, run, median, settle }),
+  oci: () => ociRows({ makeProject, writeFile, bootwright, median, settle, measured }),
 };
 
 const only = process.argv.indexOf("--only") === -1 ? undefined : process.argv[process.argv.indexOf("--only") + 1];
@@ -155,6 +157,14 @@ function settle(): void {
 
 function bootwright(project: string, ...words: string[]): number {
   return run(project, words).ms;
+}
+
+function measured(project: string, ...words: string[]): { ms: number; memory: number } {
+  const file = path.join(dir, "peak");
+  const script = `import fs from "node:fs"; process.on("exit", () => fs.writeFileSync(${JSON.stringify(file)}, String(process.resourceUsage().maxRSS)));`;
+  const hook = `--import=data:text/javascript,${encodeURIComponent(script)}`;
+  const { ms } = start([process.execPath, hook, BIN, ...words], project);
+  return { ms, memory: Number(fs.readFileSync(file, "utf8")) / 1024 };
 }
 
 function timed(argv: readonly string[]): number {

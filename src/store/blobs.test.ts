@@ -77,6 +77,25 @@ describe("writing", () => {
     expect([...blobs.read(digest, size - 6)].join("")).toBe("\0\0\0end");
   });
 
+  it("has the digest of the whole, whatever the order of the writes", () => {
+    const blobs = fresh();
+    const [a, b] = [
+      { offset: 10, bytes: Buffer.from("first") },
+      { offset: 3_000_000, bytes: Buffer.from("second") },
+    ];
+    const whole = Buffer.alloc(5_000_000);
+    for (const { offset, bytes } of [a, b]) bytes.copy(whole, offset);
+    const [rising, falling] = [blobs.putSparse([a, b], whole.length), blobs.putSparse([b, a], whole.length)];
+    expect(rising).toEqual({ hash: digestOf(whole).hash, size: whole.length });
+    expect(falling).toEqual(rising);
+    expect(fs.statSync(blobs.path(rising.hash)).mode & 0o777).toBe(0o444);
+    // Over the end: what the file then is.
+    expect(blobs.putSparse([{ offset: 2, bytes: Buffer.from("xy") }], 3)).toEqual({
+      hash: digestOf("\0\0xy").hash,
+      size: 4,
+    });
+  });
+
   it("a store that cannot be written is ACCESS_DENIED, exit code 6", () => {
     // Not even root makes directories there.
     expect(() => new Blobs("/sys/bootwright")).toThrow(expect.objectContaining({ code: "ACCESS_DENIED", exit: 6 }));

@@ -88,20 +88,34 @@ export class Blobs {
   }
 
   /**
-   * Writes synchronous chunks, each at its offset (default: one after the other); parts never written stay holes.
-   * For images, where most of the file is empty.
+   * Writes synchronous chunks, each at its offset; parts never written stay holes. For images, where most of the file is
+   * empty. Chunks that rise are hashed on the way; after one that goes back, the file is read again for its digest.
    */
   putSparse(writes: Iterable<{ offset: number; bytes: Uint8Array }>, size: number): Digest {
     const temporary = this.temporary();
+    const counter = new DigestCounter();
+    let rising = true;
     try {
       const fd = fs.openSync(temporary, "wx", 0o444);
       try {
         fs.ftruncateSync(fd, size);
-        for (const { offset, bytes } of writes) writeAll(fd, bytes, offset);
+        fs.fchmodSync(fd, 0o444); // Whatever the umask is.
+        for (const { offset, bytes } of writes) {
+          writeAll(fd, bytes, offset);
+          rising &&= offset >= counter.size && offset + bytes.length <= size;
+          if (!rising) continue;
+          countZeros(counter, offset);
+          counter.update(bytes);
+        }
       } finally {
         fs.closeSync(fd);
       }
-      return this.adopt(temporary);
+      if (!rising) return this.adopt(temporary);
+      countZeros(counter, size);
+      const digest = counter.digest();
+      if (this.#keep(digest)) removeQuietly(temporary);
+      else this.#settle(temporary, digest);
+      return digest;
     } catch (error) {
       removeQuietly(temporary);
       throw systemCode(error)?.startsWith("E") ? ioError("write to the store", temporary, error) : error;
@@ -238,6 +252,13 @@ export class BlobMissing extends BootwrightError {
     });
     this.hash = hash;
   }
+}
+
+const ZEROS = Buffer.alloc(CHUNK);
+
+function countZeros(counter: DigestCounter, upTo: number): void {
+  for (let left = upTo - counter.size; left > 0; left = upTo - counter.size)
+    counter.update(left < CHUNK ? ZEROS.subarray(0, left) : ZEROS);
 }
 
 export function hashFile(file: string | Buffer): Digest {

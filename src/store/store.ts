@@ -57,8 +57,13 @@ export class Store {
     return this.blobs.read(content.pack, content.pack.offset, content.size);
   };
 
-  /** A reader that keeps packs open between contents: many small files out of one archive. Call `close` at the end. */
+  /**
+   * A reader that keeps packs open between contents: many small files out of one archive. Call `close` at the end. A chunk of
+   * less than 256 KiB is good until the next is asked for: all of them stand in one buffer, since a fresh one for each of
+   * some ten thousand files waits for the garbage collector.
+   */
   reader(): { read: (content: FileContent) => Iterable<Uint8Array>; close: () => void } {
+    const small = Buffer.allocUnsafeSlow(SMALL);
     const open = new Map<string, number>();
     const read = (content: FileContent): Iterable<Uint8Array> => {
       const { pack } = content;
@@ -68,7 +73,7 @@ export class Store {
         fd = this.blobs.open(pack.hash);
         open.set(pack.hash, fd);
       }
-      return readRange(fd, { pack, size: content.size });
+      return readRange(fd, { pack, size: content.size, buffer: small });
     };
     return {
       read,
@@ -171,10 +176,17 @@ export class Store {
   }
 }
 
-function* readRange(fd: number, { pack, size }: { pack: PackRef; size: number }): Generator<Uint8Array> {
+/** Writers copy pieces up to this at once, and pass larger ones on as they are (formats/chunk-batcher.ts). */
+const SMALL = 256 * 1024 - 1;
+
+function* readRange(
+  fd: number,
+  { pack, size, buffer }: { pack: PackRef; size: number; buffer: Buffer },
+): Generator<Uint8Array> {
   for (let at = 0; at < size; ) {
-    const chunk = Buffer.allocUnsafe(Math.min(1024 * 1024, size - at));
-    const got = fs.readSync(fd, chunk, 0, chunk.length, pack.offset + at);
+    const length = Math.min(1024 * 1024, size - at);
+    const chunk = length <= buffer.length ? buffer : Buffer.allocUnsafe(length);
+    const got = fs.readSync(fd, chunk, 0, length, pack.offset + at);
     if (got === 0) throw new BlobMissing(pack.hash);
     yield chunk.subarray(0, got);
     at += got;
