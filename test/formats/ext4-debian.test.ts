@@ -36,7 +36,8 @@ test(`a Debian root${FULL ? " of more than 50,000 files" : ""}`, { timeout: FULL
   const { tree, disk } = await withProject(writeProject(CONFIG), {}, async (project) => {
     const { built, run } = await buildImages(project, { images: ["disk"] });
     const { image, file } = built[0]!;
-    const root = image.output.stage.inputs.root as OutputRef<TreeArtifact>;
+    const inputs = Object.values(image.output.stage.inputs).flat() as OutputRef[];
+    const root = inputs.find((input) => input?.kind === "tree" && input.stage.name === "tree:root")!;
     const tree: FileTree = project.store.getTree(run.output(root.stage, root.output) as TreeArtifact);
     return { tree, disk: file };
   });
