@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
@@ -7,6 +8,7 @@ import { tempStore } from "../../test/support/temp-store.ts";
 import { silent } from "../base/events.ts";
 import { loadConfig } from "../config/load.ts";
 import { projectDir } from "../config/project.fake.ts";
+import { INSTALLER_PACKAGES } from "../source/debian-root.ts";
 import type { Lock } from "../source/lock.ts";
 import { Resolver } from "../source/request.ts";
 import { orderStages } from "../stage/graph.ts";
@@ -203,4 +205,45 @@ it("the plan of the same project in another directory has the same stages, with 
       params,
     }));
   expect(await parameters()).toEqual(await parameters());
+});
+
+describe("a Debian root", () => {
+  const ROOT = `
+name: box
+trees: { root: { from: [{ debian: [ssh, bash] }, { debian: [bash, ssh] }] } }
+images: { root: { kind: tar, tree: root } }
+`;
+  const lockFor = (arch: string): Lock => {
+    const one = (name: string, version: string, of = arch) => {
+      const sha256 = createHash("sha256").update(`${name} ${version} ${of}`).digest("hex");
+      return { name, version, arch: of, path: `pool/${name}.deb`, size: 1, sha256 };
+    };
+    return {
+      [`debian ${arch} root required bash ssh`]: { type: "debian", packages: [one("bash", "5"), one("libc6", "2")] },
+      [`debian ${arch} packages libfakeroot`]: { type: "debian", packages: [one("libfakeroot", "1")] },
+      [`debian ${process.arch === "arm64" ? "arm64" : "amd64"} closure ${[...INSTALLER_PACKAGES].sort().join(" ")}`]: {
+        type: "debian",
+        packages: [one("libc6", "1", "amd64"), one("libfakeroot", "1", "amd64")],
+      },
+    };
+  };
+
+  it("is installed once, whatever the order of its packages, and asks for nothing that the lock does not say", async () => {
+    const { names, ctx } = await plan(ROOT, { lock: lockFor("amd64") });
+    expect([...ctx.missing.keys()]).toEqual([]);
+    expect(names.filter((name) => name.startsWith("install:"))).toEqual(["install:debian+bash+ssh"]);
+  });
+
+  it("tells apart packages that are pinned twice: at two times, or for two architectures", async () => {
+    const { names } = await plan(ROOT, { lock: lockFor("amd64") });
+    expect(names.filter((name) => name.startsWith("fetch:libc6"))).toHaveLength(2);
+    const foreign = await plan(`${ROOT}arch: aarch64\n`, { lock: lockFor("arm64") });
+    expect(foreign.names.filter((name) => name.startsWith("fetch:libfakeroot"))).toHaveLength(2);
+    expect(new Set(foreign.names).size).toBe(foreign.names.length);
+  });
+
+  it("is planned before it is pinned", async () => {
+    const { ctx } = await plan(ROOT);
+    expect([...ctx.missing.keys()]).toContain("debian amd64 root required bash ssh");
+  });
 });

@@ -252,12 +252,24 @@ function loneFile(tree: ReturnType<import("../store/store.ts").Store["getTree"]>
 function packageTree(ctx: PlanContext, locked: LockedPackage): TreeInput {
   return ctx.once(`package:${locked.name}:${locked.sha256}`, () => {
     const fetch = packageFetch(ctx, locked);
-    return treeOf(unpack(`unpack:${locked.name}`, { fetch, what: `${locked.name} ${locked.version}` }), "tree");
+    return treeOf(
+      unpack(`unpack:${packageLabel(ctx, locked)}`, { fetch, what: `${locked.name} ${locked.version}` }),
+      "tree",
+    );
   });
 }
 
 const packageFetch = (ctx: PlanContext, locked: LockedPackage) =>
-  ctx.once(`fetch:${locked.sha256}`, () => fetchPackage(locked, ctx.fetch));
+  ctx.once(`fetch:${locked.sha256}`, () => ({
+    ...fetchPackage(locked, ctx.fetch),
+    name: `fetch:${packageLabel(ctx, locked)}`,
+  }));
+
+/** A lock may pin a package twice: for two architectures, or at two times. Stages are told apart by their names. */
+function packageLabel(ctx: PlanContext, { name, version, arch, sha256 }: LockedPackage): string {
+  const first = ctx.once(`package-label:${name}`, () => sha256);
+  return first === sha256 ? name : `${name}_${version}_${arch}`;
+}
 
 const unpack = (
   name: string,
