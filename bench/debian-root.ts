@@ -41,7 +41,7 @@ export async function rows(bench: Bench): Promise<BenchRow[]> {
   const [theirs, archive] = mmdebstrap(project);
   const found = await differences(path.join(project, "out/base.tar"), archive);
   fs.rmSync(archive);
-  if (found.length > 0) throw new Error(`not what mmdebstrap makes:\n${found.join("\n")}`);
+  if (found.length > 0) throw new Error(`not what mmdebstrap makes:\n${found.slice(0, 40).join("\n")}`);
 
   const disk = `uki: { kind: "uki", cmdline: "root=PARTLABEL=root" }, disk: { kind: "disk", esp: ["uki"], espSize: "64MiB", tree: "root" }`;
   bench.writeFile(project, "bootwright.config.ts", config(disk));
@@ -94,10 +94,12 @@ function mmdebstrap(dir: string): readonly [ms: number, archive: string] {
 const EXPLAINED: readonly RegExp[] = [
   // The building host's own settings; who pins packages does not need them in the image.
   /^etc\/(apt\/apt\.conf\.d\/99mmdebstrap|apt\/sources\.list(\.d\/.*)?|fstab|hostname|resolv\.conf)$/,
+  // A tmpfs in the running system.
+  /^run\//,
   // Traces of the installation: locks, backups, logs.
-  /^(etc\/(\.pwd\.lock|(passwd|group|shadow|gshadow|subuid|subgid)-)|var\/lib\/dpkg\/.*-old|var\/log\/.*)$/,
-  // apt has run in theirs.
-  /^var\/(cache|lib)\/apt\//,
+  /^(etc\/(\.pwd\.lock|(passwd|group|shadow|gshadow|subuid|subgid)-)|var\/(lib\/dpkg|cache\/debconf)\/.*(-old|[Ll]ock|lock-frontend)|var\/log\/.*)$/,
+  // apt has run in theirs, and dpkg was told the architecture for it.
+  /^var\/(cache|lib)\/apt\/|^var\/lib\/dpkg\/arch$/,
   // /dev as a machine without devtmpfs should have it.
   /^dev\/(console|shm|ptmx)$/,
   // What belongs to one machine: host keys and their service, the machine's id.
@@ -105,22 +107,63 @@ const EXPLAINED: readonly RegExp[] = [
 ];
 
 async function differences(ours: string, theirs: string): Promise<string[]> {
-  const [mine, other] = [await membersOf(ours), await membersOf(theirs)];
-  return [...new Set([...mine.keys(), ...other.keys()])]
-    .filter((name) => mine.get(name) !== other.get(name) && !EXPLAINED.some((reason) => reason.test(name)))
-    .map((name) => `/${name}: ${mine.get(name) ?? "not there"}; mmdebstrap: ${other.get(name) ?? "not there"}`);
+  const [mine, other] = [await readRoot(ours), await readRoot(theirs)];
+  // What only belongs to packages that apt takes besides: it chooses usrmerge, which is written in Perl, where we have usr-is-merged.
+  const besides = new Set([...other.packages].flatMap(([name, paths]) => (mine.packages.has(name) ? [] : paths)));
+  const isExplained = (name: string): boolean =>
+    EXPLAINED.some((reason) => reason.test(name)) ||
+    (!mine.entries.has(name) &&
+      (besides.has(name) || besides.has(name.replace(/^usr\//, "")) || ofPackage(name) !== undefined));
+  return [...new Set([...mine.entries.keys(), ...other.entries.keys()])]
+    .filter((name) => mine.entries.get(name) !== other.entries.get(name) && !isExplained(name))
+    .map(
+      (name) =>
+        `/${name}: ${mine.entries.get(name) ?? "not there"}; mmdebstrap: ${other.entries.get(name) ?? "not there"}`,
+    );
 }
 
-async function membersOf(archive: string): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  for await (const member of readTar(fs.createReadStream(archive), { duplicates: true }))
-    found.set(member.path, member.type === "hardlink" ? found.get(member.target)! : describe(member));
-  return found;
+interface Root {
+  readonly entries: ReadonlyMap<string, string>;
+  /** The paths of each package. */
+  readonly packages: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Without sizes: those of lists and caches depend on what is explained above. */
-function describe({ type, mode, uid, gid, target, major, minor, xattrs }: TarMember): string {
+/** "var/lib/dpkg/info/bash.list" → "bash". */
+const ofPackage = (name: string): string | undefined => /^var\/lib\/dpkg\/info\/(.+)\.[a-z0-9]+$/.exec(name)?.[1];
+
+async function readRoot(archive: string): Promise<Root> {
+  const members = new Map<string, TarMember>();
+  const texts = new Map<string, string>();
+  for await (const member of readTar(fs.createReadStream(archive), { duplicates: true })) {
+    members.set(
+      member.path,
+      member.type === "hardlink" ? { ...members.get(member.target)!, path: member.path } : member,
+    );
+    if (!/^etc\/(passwd|group)$|^var\/lib\/dpkg\/info\/.*\.list$/.test(member.path)) continue;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of member.content()) chunks.push(chunk);
+    texts.set(member.path, Buffer.concat(chunks).toString());
+  }
+  const packages = new Map<string, string[]>();
+  for (const [name, text] of texts)
+    if (name.endsWith(".list"))
+      packages.set(
+        ofPackage(name)!,
+        text.split("\n").map((line) => line.slice(1)),
+      );
+  const names = (file: string) =>
+    new Map((texts.get(file) ?? "").split("\n").map((line) => [Number(line.split(":")[2]), line.split(":")[0]!]));
+  const owners = { users: names("etc/passwd"), groups: names("etc/group") };
+  return { entries: new Map([...members].map(([name, member]) => [name, describe(member, owners)])), packages };
+}
+
+/** Without sizes: those of lists and caches depend on what is explained above. Owners by name: numbers come in the order of scripts. */
+function describe(
+  { type, mode, uid, gid, target, major, minor, xattrs }: TarMember,
+  { users, groups }: { users: ReadonlyMap<number, string>; groups: ReadonlyMap<number, string> },
+): string {
   const attributes = xattrs.map(({ name, value }) => `${name}=${Buffer.from(value).toString("hex")}`).join(" ");
   const kind = type === "file" ? "file" : `${type} ${target}${major}:${minor}`;
-  return `${kind} ${type === "symlink" ? "" : mode.toString(8)} ${uid}:${gid} ${attributes}`.trimEnd();
+  const owner = `${users.get(uid) ?? uid}:${groups.get(gid) ?? gid}`;
+  return `${kind} ${type === "symlink" ? "" : mode.toString(8)} ${owner} ${attributes}`.trimEnd();
 }

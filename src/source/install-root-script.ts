@@ -125,7 +125,7 @@ rm -f /var/lib/dpkg/*-old /var/lib/dpkg/available /var/lib/dpkg/lock /var/lib/dp
 rm -f /var/log/alternatives.log /var/log/dpkg.log /var/log/bootstrap.log /var/log/fontconfig.log /var/log/apt/*.log*
 rm -f /var/cache/ldconfig/aux-cache /var/cache/apt/*.bin
 rm -rf /var/cache/man/* /var/lib/apt/lists/*
-find /run -mindepth 1 ! -type d -delete
+find /run -mindepth 1 ! -path /run/lock -delete
 find /tmp /var/tmp -mindepth 1 -delete
 # The day on which accounts were made.
 for file in /etc/shadow; do
