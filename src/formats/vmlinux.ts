@@ -15,17 +15,24 @@ const MAX_SIZE = 1024 ** 3;
 /** What is packed with xz, zstd and lz4 is followed by the unpacked size, which gzip has itself. */
 const SIZE_SUFFIX = 4;
 
-/** Throws FORMAT_INVALID for what is no bzImage, UNSUPPORTED when its payload is packed in a way that is not read here. */
-export async function readVmlinux(kernel: ByteSource): Promise<Buffer> {
+/** `xz`: still packed, and to be unpacked by the program xz: the kernel uses a filter that the decoder here does not know. */
+export interface KernelPayload {
+  readonly format: "elf" | "xz";
+  readonly bytes: Uint8Array;
+}
+
+/** Throws FORMAT_INVALID for what is no bzImage, UNSUPPORTED when its payload is packed in a way that is not known here. */
+export async function readKernelPayload(kernel: ByteSource): Promise<KernelPayload> {
   const head = Buffer.from(readExactly(kernel, { offset: 0, length: HEADER_END, format: FORMAT }));
   if (head.toString("latin1", 0x202, 0x206) !== "HdrS" || head.readUInt16LE(0x206) < 0x0208)
     throw new BootwrightError("FORMAT_INVALID", `${FORMAT}: no x86 bzImage that says where its payload lies`);
   const start = (head[0x1f1]! + 1) * SECTOR + head.readUInt32LE(0x248);
   const length = head.readUInt32LE(0x24c);
   const payload = readExactly(kernel, { offset: start, length, format: FORMAT });
-  const elf = await unpacked(payload);
-  if (!isElf(elf)) throw new BootwrightError("FORMAT_INVALID", `${FORMAT}: its payload is no ELF file`);
-  return elf;
+  if (detectCompression(payload) === "xz") return { format: "xz", bytes: payload.subarray(0, -SIZE_SUFFIX) };
+  const bytes = await unpacked(payload);
+  if (!isElf(bytes)) throw new BootwrightError("FORMAT_INVALID", `${FORMAT}: its payload is no ELF file`);
+  return { format: "elf", bytes };
 }
 
 async function unpacked(payload: Uint8Array): Promise<Buffer> {

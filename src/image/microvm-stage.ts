@@ -3,30 +3,62 @@ import { comparePaths } from "../base/bytes.ts";
 import type { Digest } from "../base/digest.ts";
 import type { Json } from "../base/json.ts";
 import type { FileEntry } from "../formats/filetree.ts";
-import { readVmlinux } from "../formats/vmlinux.ts";
+import { readKernelPayload } from "../formats/vmlinux.ts";
 import { type BlobInput, defineStage, type Stage } from "../stage/stage.ts";
-import type { TreeArtifact } from "../store/artifact.ts";
+import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
 import { openBlobSource } from "../store/blob-source.ts";
 import { cloudHypervisorConfig, firecrackerConfig, MICROVM_FILES, type Microvm, qemuArguments } from "./microvm.ts";
 
 export interface MicrovmStageOptions {
   readonly name: string;
   readonly kernel: BlobInput;
+  /** The kernel as an ELF file; absent on arm64. */
+  readonly elf: BlobInput | undefined;
   readonly initrd: BlobInput | undefined;
   readonly root: BlobInput;
   readonly vm: Microvm;
 }
 
-type MicrovmInputs = { kernel: BlobInput; initrd: BlobInput | undefined; root: BlobInput };
+type MicrovmInputs = {
+  kernel: BlobInput;
+  elf: BlobInput | undefined;
+  initrd: BlobInput | undefined;
+  root: BlobInput;
+};
 
-/** Throws UNSUPPORTED for a kernel that cannot be unpacked to an ELF file. */
+/** What is inside a bzImage: an ELF file, or one that xz has packed. Throws UNSUPPORTED for other compressors. */
+export function kernelPayload({
+  name,
+  kernel,
+}: {
+  name: string;
+  kernel: BlobInput;
+}): Stage<{ kernel: BlobInput }, { payload: BlobArtifact }> {
+  return defineStage({
+    name,
+    kind: "kernel-payload",
+    version: 1,
+    inputs: { kernel },
+    params: {},
+    outputs: ["payload"],
+    run: async ({ inputs, store }) => {
+      using source = openBlobSource(store.blobs, inputs.kernel);
+      return { payload: blobArtifact(store.blobs.put((await readKernelPayload(source)).bytes)) };
+    },
+  });
+}
+
+/** As the program of a command stage: inputs/payload → outputs/elf. */
+export const UNPACK_PAYLOAD =
+  'case $(od -An -tx1 -N6 inputs/payload | tr -d " ") in fd377a585a00) /usr/bin/xz --decompress --stdout <inputs/payload >outputs/elf;; *) cp inputs/payload outputs/elf;; esac';
+
 export function microvmStage(options: MicrovmStageOptions): Stage<MicrovmInputs, { tree: TreeArtifact }> {
-  const { name, kernel, initrd, root, vm } = options;
+  const { name, kernel, elf, initrd, root, vm } = options;
   return defineStage<MicrovmInputs, { tree: TreeArtifact }>({
     name,
     kind: "microvm",
-    version: 1,
-    inputs: { kernel, initrd, root },
+    version: 2,
+    inputs: { kernel, elf, initrd, root },
     params: { vm: vm as unknown as Json },
     outputs: ["tree"],
     run: async ({ inputs, store }) => {
@@ -34,6 +66,7 @@ export function microvmStage(options: MicrovmStageOptions): Stage<MicrovmInputs,
       const json = (document: Json) => text(`${JSON.stringify(document, undefined, 2)}\n`);
       const files = [
         file(MICROVM_FILES.kernel, inputs.kernel),
+        ...(inputs.elf === undefined ? [] : [file(MICROVM_FILES.elf, inputs.elf)]),
         ...(inputs.initrd === undefined ? [] : [file(MICROVM_FILES.initrd, inputs.initrd)]),
         file(vm.root.file, inputs.root),
         file("cmdline", text(`${vm.cmdline}\n`)),
@@ -41,10 +74,6 @@ export function microvmStage(options: MicrovmStageOptions): Stage<MicrovmInputs,
         file("firecracker.json", json(firecrackerConfig(vm))),
         file("cloud-hypervisor.json", json(cloudHypervisorConfig(vm))),
       ];
-      if (vm.architecture === "amd64") {
-        using source = openBlobSource(store.blobs, inputs.kernel);
-        files.push(file(MICROVM_FILES.elf, store.blobs.put(await readVmlinux(source))));
-      }
       files.sort((a, b) => comparePaths(a.path, b.path));
       return { tree: store.putTree([{ type: "directory", path: "", mode: 0o755, uid: 0, gid: 0 }, ...files]) };
     },

@@ -1,12 +1,14 @@
 /** `kind: "microvm"` → stages: the root as a disk without a partition table, and the directory around it. */
 import { erofsStage } from "../image/erofs-stage.ts";
 import { ext4Stage } from "../image/ext4-stage.ts";
-import { microvmStage } from "../image/microvm-stage.ts";
-import { blobOf, type OutputRef, treeOf } from "../stage/stage.ts";
+import { kernelPayload, microvmStage, UNPACK_PAYLOAD } from "../image/microvm-stage.ts";
+import { commandStage } from "../stage/command.ts";
+import { type BlobInput, blobOf, type OutputRef, treeOf } from "../stage/stage.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
 import type { PlanContext } from "./context.ts";
 import { directParts, withAgent } from "./efi-images.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
+import { toolrootTree } from "./sources.ts";
 import { squashfsOf } from "./tree-images.ts";
 import { planTree } from "./trees.ts";
 
@@ -20,7 +22,7 @@ export function planMicrovm(ctx: PlanContext, { name, image }: { name: string; i
   const readonly = fs !== "ext4";
   const stage = microvmStage({
     name: `microvm:${name}`,
-    ...{ kernel: direct.kernel, initrd: direct.initrd, root },
+    ...{ kernel: direct.kernel, elf: elfKernel(ctx, image.kernel, direct.kernel), initrd: direct.initrd, root },
     vm: {
       architecture: ctx.debianArch,
       cmdline,
@@ -34,6 +36,22 @@ export function planMicrovm(ctx: PlanContext, { name, image }: { name: string; i
     ...{ name, kind: "microvm", output: treeOf(stage, "tree"), fileName: name, direct, agent: withAgent(ctx, image) },
     ...{ disks: [root], microvm: { memory: image.memory, cpus: image.cpus } },
   };
+}
+
+/** Firecracker and cloud-hypervisor start ELF files; on arm64 they take the Image as it is. */
+function elfKernel(ctx: PlanContext, name: string, kernel: BlobInput): BlobInput | undefined {
+  if (ctx.debianArch !== "amd64") return undefined;
+  return ctx.once(`vmlinux:${name}`, () => {
+    const payload = blobOf(kernelPayload({ name: `payload:${name}`, kernel }), "payload");
+    const unpack = commandStage({
+      name: `vmlinux:${name}`,
+      toolroot: toolrootTree(ctx, ["busybox-static", "xz-utils"]),
+      argv: ["busybox", "sh", "-c", UNPACK_PAYLOAD],
+      inputs: { payload },
+      outputs: ["elf"],
+    });
+    return blobOf(unpack, "elf");
+  });
 }
 
 function rootDisk(ctx: PlanContext, { name, image }: { name: string; image: MicrovmSection }): OutputRef<BlobArtifact> {

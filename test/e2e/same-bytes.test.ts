@@ -24,7 +24,30 @@ initramfs:
   lz4: { init: busybox, compress: lz4 }
   gzip: { init: busybox, compress: gzip }
   none: { init: busybox, compress: none }
+trees:
+  root:
+    from: [{ dir: ./overlay }]
+    files: { /usr/bin/su: { content: su, mode: "4755" }, /dev/null: { device: c 1 3 } }
+    users: { zoe: { uid: 1000 } }
 images:
+  tar: { kind: tar, tree: root }
+  squashfs: { kind: squashfs, tree: root }
+  erofs: { kind: erofs, tree: root, label: root }
+  oci: { kind: oci, tree: root }
+  raw:
+    kind: disk
+    esp: [uki]
+    espSize: 64MiB
+    tree: root
+    partitions: { root-b: { type: root, image: erofs }, root-b-verity: { type: root-verity, size: 1MiB } }
+    data: { size: 8MiB }
+  qcow2: { kind: disk, esp: [uki], espSize: 64MiB, tree: root, root: { fs: erofs }, format: qcow2 }
+  vhd: { kind: disk, esp: [uki], espSize: 64MiB, tree: root, root: { fs: squashfs }, format: vhd }
+  vmdk: { kind: disk, esp: [uki], espSize: 64MiB, format: vmdk, sectorSize: 4096 }
+  iso: { kind: iso, boot: uki, payload: [squashfs] }
+  vm: { kind: microvm, initramfs: main, tree: root, cmdline: console=ttyS0 }
+  net: { kind: pxe, boot: uki }
+  sums: { kind: sha256sums }
   uki: { kind: uki, initramfs: main, cmdline: console=ttyS0 quiet }
   beside: { kind: efi, embed: none, initramfs: xz, cmdline: console=ttyS0 }
   esp: { kind: esp, contains: [uki, { file: ./overlay/Ä file, to: "docs/Ä file.txt" }], size: 64MiB, label: BOOT }

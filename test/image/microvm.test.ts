@@ -1,4 +1,5 @@
 /** A microVM: QEMU boots the directory in both forms of the kernel, and each monitor's configuration is what its API describes. */
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
@@ -7,6 +8,8 @@ import { findTool } from "../../src/base/host-tools.ts";
 import { run } from "../../src/base/process.ts";
 import { hostTscKhz, withTscFrequency } from "../../src/vm/tsc.ts";
 import { booted } from "../support/booted.ts";
+import { bzImage } from "../support/bz-image.ts";
+import { needProgram } from "../support/need-program.ts";
 import { buildProject, temporaryDir, writeProject } from "../support/test-session.ts";
 
 const config = (fs: string) => `
@@ -126,4 +129,23 @@ test("Firecracker's and cloud-hypervisor's configurations are what their APIs de
       name,
       fs.readFileSync(path.join(built.vm!, name)).equals(fs.readFileSync(path.join(again.vm!, name))),
     ]).toEqual([name, true]);
+});
+
+test("a kernel that is packed with xz, as Debian's usual ones are, becomes the same ELF file", async () => {
+  const elf = Buffer.concat([Buffer.from("\x7fELF", "latin1"), Buffer.alloc(200_000, "kernel")]);
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(elf.length);
+  const xz = spawnSync(needProgram("xz", "xz-utils"), ["--check=crc32", "--x86", "--lzma2=preset=1", "--stdout"], {
+    input: elf,
+  });
+  const dir = writeProject(`
+name: packed
+kernel: { from: file, image: ./vmlinuz }
+trees: { root: { files: { /etc/motd: "hello" } } }
+images: { vm: { kind: microvm, initramfs: none, tree: root } }
+`);
+  fs.writeFileSync(path.join(dir, "vmlinuz"), bzImage(Buffer.concat([xz.stdout, size])));
+  const { vm } = await buildProject(dir);
+  expect(Buffer.compare(fs.readFileSync(path.join(vm!, "vmlinux")), elf)).toBe(0);
+  expect(fs.readFileSync(path.join(vm!, "cmdline"), "utf8")).toBe("root=/dev/vda rootfstype=ext4 rw\n");
 });
