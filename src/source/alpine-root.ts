@@ -1,6 +1,6 @@
 /**
  * The stages that install Alpine packages into a root: the trees one above the other with apk's database; then the packages'
- * scripts in a sandbox, and what these have changed. Decision 0016 says why it is made so.
+ * scripts in a sandbox, and what these have changed. Decision 0018 says why it is made so.
  */
 import { createHash } from "node:crypto";
 import { comparePaths } from "../base/bytes.ts";
