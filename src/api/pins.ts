@@ -47,6 +47,8 @@ export async function resolveRequests(
   const entries: Record<string, LockEntry> = {};
   const kinds = requests.some((request) => request.type.startsWith("debian"));
   if (kinds) emit({ type: "note", text: "reading the package index (InRelease verified with gpgv)" });
+  if (requests.some((request) => request.type === "alpine"))
+    emit({ type: "note", text: "reading Alpine's package index (its signature verified), and fetching what it pins" });
   await Promise.all(
     requests.map(async (request) => {
       signal.throwIfAborted();

@@ -67,7 +67,7 @@ function isAbout(request: string, { name, lock }: { name: string; lock: Lock }):
   return (
     request === name ||
     request.split(" ").includes(name) ||
-    (entry?.type === "debian" && entry.packages.some((pin) => pin.name === name))
+    ((entry?.type === "debian" || entry?.type === "alpine") && entry.packages.some((pin) => pin.name === name))
   );
 }
 

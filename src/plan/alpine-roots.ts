@@ -1,6 +1,7 @@
 /** `from: [{ alpine: … }]` → stages: packages opened and unpacked, their scripts run, one tree. */
 import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
+import { readIfExists } from "../base/fs.ts";
 import { fetchAlpinePackage } from "../source/alpine.ts";
 import { type AlpinePackage, alpineConfigured, alpineUnpacked } from "../source/alpine-root.ts";
 import { ALPINE_SCRIPT_PACKAGES, ALPINE_SCRIPTS } from "../source/alpine-scripts.ts";
@@ -16,13 +17,13 @@ import { textBlob, toolrootTree, unpinned } from "./sources.ts";
 
 export function alpineTree(
   ctx: PlanContext,
-  { packages, scripts }: { packages: readonly string[]; scripts: boolean },
+  { packages, scripts }: { packages: readonly string[] | string; scripts: boolean },
 ): TreeInput {
   const source = ctx.config.sources.alpine;
   if (source === undefined) throw new BootwrightError("CONFIG_INVALID", "sources.alpine is needed for Alpine packages");
   const { mirror, branch, repositories } = source;
   const keys = source.keys.map((file) => path.resolve(ctx.config.dir, file));
-  const world = [...packages].sort();
+  const world = [...(typeof packages === "string" ? listedPackages(ctx, packages) : packages)].sort();
   const arch = ctx.config.arch;
   const request: SourceRequest = {
     ...{ type: "alpine", branch, arch, packages: world },
@@ -60,6 +61,16 @@ export function alpineTree(
     const owners = blobOf(run, "owners");
     return treeOf(alpineConfigured({ name, before, after: treeOf(after, "tree"), owners }), "tree");
   });
+}
+
+/** One a line; what follows a # is for people. */
+function listedPackages(ctx: PlanContext, label: string): readonly string[] {
+  ctx.local(label); // Whoever watches the project's files watches it, too.
+  const text = readIfExists(path.resolve(ctx.config.dir, label))?.toString("utf8") ?? "";
+  const packages = text.split("\n").flatMap((line) => line.replace(/#.*$/, "").split(/\s+/).filter(Boolean));
+  if (packages.length === 0)
+    throw new BootwrightError("CONFIG_INVALID", `${label} lists no packages`, { hint: "write one package a line" });
+  return packages;
 }
 
 function alpinePackage(ctx: PlanContext, { locked, mirror }: { locked: LockedPackage; mirror: string }): AlpinePackage {

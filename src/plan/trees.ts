@@ -122,7 +122,7 @@ function describe(origin: Exclude<Origin, { type: "files" }>): string {
     case "debian":
       return `package ${origin.packages.join(", ")}`;
     case "alpine":
-      return `package ${origin.packages.join(", ")}`;
+      return `package ${typeof origin.packages === "string" ? `of ${origin.packages}` : origin.packages.join(", ")}`;
     case "dir":
       return `directory ${origin.dir}`;
     case "archive":

@@ -52,6 +52,14 @@ const filesSchema = z.record(imagePath(), fileSchema);
 
 const to = imagePath().default("/").describe("Directory of the image to put it in.");
 
+/** As in apk's world: a name, and a version if need be. */
+const alpinePackage = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9@:./+_-]+([<>=~]+[A-Za-z0-9._~+-]+)?$/,
+    'expected a package, or one with a version: "busybox>=1.36"',
+  );
+
 const originSchema = z.union([
   z
     .strictObject({
@@ -87,16 +95,10 @@ const originSchema = z.union([
   z
     .strictObject({
       alpine: z
-        .array(
-          z
-            .string()
-            .regex(
-              /^[A-Za-z0-9@:./+_-]+([<>=~]+[A-Za-z0-9._~+-]+)?$/,
-              'expected a package, or one with a version: "busybox>=1.36"',
-            ),
-        )
-        .min(1)
-        .describe("Packages of Alpine to install, with all that they depend on. Needs `sources.alpine`."),
+        .union([z.array(alpinePackage).min(1), hostPath()])
+        .describe(
+          "Packages of Alpine to install, with all that they depend on: a list, or a file with one a line. Needs `sources.alpine`.",
+        ),
       scripts: z
         .boolean()
         .default(true)

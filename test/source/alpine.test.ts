@@ -158,6 +158,36 @@ describe("a root", { timeout: 120_000 }, () => {
   });
 });
 
+test("packages may be listed in a file", async () => {
+  const cwd = project(["data"], ", scripts: false");
+  const config = path.join(cwd, "bootwright.yaml");
+  fs.writeFileSync(config, fs.readFileSync(config, "utf8").replace("alpine: [data]", "alpine: ./packages.list"));
+  const missing = await runCli(["build"], { cwd });
+  expect([missing.exit, missing.stderr]).toEqual([
+    2,
+    expect.stringMatching(/PATH_MISSING.*packages\.list does not exist/),
+  ]);
+  fs.writeFileSync(path.join(cwd, "packages.list"), "# what we need\ndata  # files\n\ndoc\n");
+  await build(cwd);
+  expect(fs.readFileSync(path.join(cwd, "bootwright.lock"), "utf8")).toContain('"alpine v9.9 x86_64 data doc"');
+});
+
+test("update pins what the branch has now; a version that is gone is said", async () => {
+  const cwd = project(["data"], ", scripts: false");
+  await build(cwd);
+  const mirror = /file:\/\/([^"]+)/.exec(fs.readFileSync(path.join(cwd, "bootwright.yaml"), "utf8"))![1]!;
+  fs.rmSync(path.join(mirror, "v9.9"), { recursive: true });
+  writeMirror(mirror, [{ name: "data", version: "1.0-r1" }], signer);
+  const gone = await runCli(["build", "--frozen"], { cwd, store: temporaryDir() });
+  expect([gone.exit, gone.stderr]).toEqual([
+    5,
+    expect.stringMatching(/PACKAGE_GONE.*data 1\.0-r0[\s\S]*bootwright update/),
+  ]);
+  const updated = await runCli(["update", "data"], { cwd });
+  expect(updated.stdout).toBe("~ alpine v9.9 x86_64 data: data 1.0-r0 → data 1.0-r1\n");
+  await build(cwd);
+});
+
 describe("signatures", () => {
   const keys = new Map([[signer.name, signer.publicKey]]);
   const index = (by = signer) => makeIndex([makePackage({ name: "a" }, signer).stanza], by);
