@@ -84,5 +84,8 @@ function explainFailure(error: unknown): unknown {
       : pkg !== null
         ? `${pkg[1]} could not be installed`
         : "the packages could not be installed";
-  return new BootwrightError("PACKAGE_FAILED", what, { detail, cause: error });
+  const hint = detail.includes("No space left on device")
+    ? "a root is installed in memory: it and what dpkg needs beside it must fit into 80 % of it"
+    : undefined;
+  return new BootwrightError("PACKAGE_FAILED", what, { detail, cause: error, ...(hint !== undefined && { hint }) });
 }
