@@ -15,8 +15,10 @@ function sandbox() {
   const store = tempStore();
   const root = materializedRoot(store, busyboxRoot(store));
   const build = tempDir();
-  const run = (argv: readonly string[], more: { env?: Record<string, string>; signal?: AbortSignal } = {}) =>
-    runInSandbox({ root, build, argv, env: {}, signal: never, emit: silent, ...more });
+  const run = (
+    argv: readonly string[],
+    more: { env?: Record<string, string>; mounts?: boolean; signal?: AbortSignal } = {},
+  ) => runInSandbox({ root, build, argv, env: {}, signal: never, emit: silent, ...more });
   const text = async (...argv: string[]) => (await run(argv)).stdout.toString();
   return { root, build, run, text };
 }
@@ -53,6 +55,18 @@ describe.each([
       "PWD=/build",
       "TZ=Europe/Rome",
     ]);
+  });
+
+  it("mounts and changes its root when it may, and reaches no more of the host by it", async () => {
+    const { run, root } = sandbox();
+    const script = [
+      "mkdir /tmp/new && mount -t tmpfs new /tmp/new && mkdir /tmp/new/bin && cp /bin/busybox /tmp/new/bin",
+      "chroot /tmp/new /bin/busybox ls /",
+      "touch /bin/new 2>/dev/null || echo read-only",
+    ];
+    const { stdout } = await run(["sh", "-ec", script.join("\n")], { mounts: true });
+    expect(stdout.toString()).toBe("bin\nread-only\n");
+    expect(fs.existsSync(path.join(root, "bin/new"))).toBe(false);
   });
 
   it("keeps what it writes into a cache, and nothing else that lies in memory", async () => {
