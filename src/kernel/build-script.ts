@@ -116,9 +116,7 @@ export interface RelinkScriptOptions {
 
 /** Inputs: tree, initramfs (uncompressed cpio). Output: image. */
 export function relinkScript({ toolchain, cmdline, embeds }: RelinkScriptOptions): string {
-  return `${prepare(toolchain, false)}step unpacking
-tar -xf inputs/tree
-grep -q '^CONFIG_EFI_STUB=y' out/.config || fail "firmware cannot start this kernel: its config lacks CONFIG_EFI_STUB=y"
+  return `${prepare(toolchain, false)}${UNPACK_TREE}grep -q '^CONFIG_EFI_STUB=y' out/.config || fail "firmware cannot start this kernel: its config lacks CONFIG_EFI_STUB=y"
 ${
   embeds
     ? `grep -q '^CONFIG_BLK_DEV_INITRD=y' out/.config || fail "this kernel takes no initramfs: its config lacks CONFIG_BLK_DEV_INITRD=y"
@@ -126,10 +124,17 @@ cp inputs/initramfs out/${EMBEDDED}`
     : ""
 }
 ${compile(toolchain)}
-${cmdline === undefined ? "" : `${WORK}/src/scripts/config --file out/.config --enable CMDLINE_BOOL --set-str CMDLINE ${quote(cmdline)}\nkmake olddefconfig >&2\n`}compile ${toolchain.target}
+${cmdline === undefined ? "" : builtInCmdline(cmdline)}compile ${toolchain.target}
 cp out/${toolchain.imagePath} outputs/image
 `;
 }
+
+/** The last line of a symbol counts. The escapes are Kconfig's (scripts/kconfig/confdata.c). */
+const builtInCmdline = (cmdline: string): string => {
+  const value = cmdline.replaceAll(/["\\]/g, "\\$&");
+  const lines = ["CONFIG_CMDLINE_BOOL=y", `CONFIG_CMDLINE="${value}"`];
+  return `printf '%s\\n' ${lines.map(quote).join(" ")} >>out/.config\nkmake olddefconfig >&2\n`;
+};
 
 export interface ModuleScriptOptions {
   readonly toolchain: Toolchain;
@@ -146,12 +151,11 @@ tar -xf inputs/source-${i} -C extra/${i}
 dir=extra/${i}/${quote(subdir)}
 if [ ! -f "$dir/Kbuild" ] && [ ! -f "$dir/Makefile" ]; then for one in extra/${i}/*/${quote(subdir)}; do dir=$one; done; fi
 [ -f "$dir/Kbuild" ] || [ -f "$dir/Makefile" ] || fail ${quote(`${name} holds neither Kbuild nor Makefile`)}
-compile M=$PWD/$dir modules
-kmake -s M=$PWD/$dir INSTALL_MOD_DIR=updates INSTALL_MOD_PATH=$PWD/modules INSTALL_MOD_STRIP=1 DEPMOD=true modules_install >&2
+dir=$(realpath "$dir")
+compile M="$dir" modules
+kmake -s M="$dir" INSTALL_MOD_DIR=updates INSTALL_MOD_PATH=$PWD/modules INSTALL_MOD_STRIP=1 DEPMOD=true modules_install >&2
 `;
-  return `${prepare(toolchain, false)}step unpacking
-tar -xf inputs/tree
-mkdir -p modules
+  return `${prepare(toolchain, false)}${UNPACK_TREE}mkdir -p modules
 tar -xf inputs/modules -C modules
 ${compile(toolchain)}
 ${names.map(one).join("")}
@@ -161,6 +165,17 @@ depmod -b modules "$(kmake -s kernelrelease)"
 ${deterministicTar({ dir: "modules", epoch })} -cf outputs/modules .
 `;
 }
+
+/**
+ * All files get one time, newer than the toolroot's, so that make finds nothing to do but what is put into it afterwards: the
+ * programs of the build depend on headers below /usr/include.
+ */
+const UNPACK_TREE = `step unpacking
+tar -xf inputs/tree
+touch unpacked
+find out ${WORK}/src -type f -print0 | xargs -0 touch --reference=unpacked
+sleep 0.1
+`;
 
 /** The initramfs lies at a fixed place of the object directory, so that another one is a change of that file alone. */
 export const EMBEDDED = "embedded.cpio";
