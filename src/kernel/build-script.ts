@@ -112,11 +112,12 @@ export interface RelinkScriptOptions {
   readonly cmdline: string | undefined;
   /** False keeps the empty initramfs of the build. */
   readonly embeds: boolean;
+  readonly ccache: boolean;
 }
 
 /** Inputs: tree, initramfs (uncompressed cpio). Output: image. */
-export function relinkScript({ toolchain, cmdline, embeds }: RelinkScriptOptions): string {
-  return `${prepare(toolchain, false)}${UNPACK_TREE}grep -q '^CONFIG_EFI_STUB=y' out/.config || fail "firmware cannot start this kernel: its config lacks CONFIG_EFI_STUB=y"
+export function relinkScript({ toolchain, cmdline, embeds, ccache }: RelinkScriptOptions): string {
+  return `${prepare(toolchain, ccache)}${UNPACK_TREE}grep -q '^CONFIG_EFI_STUB=y' out/.config || fail "firmware cannot start this kernel: its config lacks CONFIG_EFI_STUB=y"
 ${
   embeds
     ? `grep -q '^CONFIG_BLK_DEV_INITRD=y' out/.config || fail "this kernel takes no initramfs: its config lacks CONFIG_BLK_DEV_INITRD=y"
@@ -167,11 +168,13 @@ ${deterministicTar({ dir: "modules", epoch })} -cf outputs/modules .
 }
 
 /**
+ * Directories without files are not in the tree, but kbuild looks through some of them for what it did (`a/../b/.c.cmd`).
  * All files get one time, newer than the toolroot's, so that make finds nothing to do but what is put into it afterwards: the
  * programs of the build depend on headers below /usr/include.
  */
 const UNPACK_TREE = `step unpacking
 tar -xf inputs/tree
+(cd ${WORK}/src && find . -type d -print0) | (cd out && xargs -0 mkdir -p)
 touch unpacked
 find out ${WORK}/src -type f -print0 | xargs -0 touch --reference=unpacked
 sleep 0.1
@@ -234,6 +237,7 @@ for path in work/src/scripts work/src/include work/src/usr work/src/arch/${srcAr
 done >>keep.1
 find work/src/arch/${srcArch} -type f ! -name '*.[ch]' ! -name '*.dts*' -print >>keep.1
 find work/src/arch -maxdepth 2 -type f -print >>keep.1
+find work/src -type f \\( -name '*Kconfig*' -o -name 'Makefile*' -o -name 'Kbuild*' \\) -print >>keep.1
 find out -name '.*.cmd' -type f -exec grep -ohE '/build/work/src/[^ ):"]+' {} + | sort -u | xargs -r realpath -qe --relative-base=/build >>keep.1 || :
 find out \\( -type f -o -type l \\) ! -name '*.ko' ! -name '*.mod.c' ! -name '*.mod.o' ! -name '.tmp_vmlinux*' ! -name 'vmlinux.unstripped' -print >>keep.1
 sort -u keep.1 >keep

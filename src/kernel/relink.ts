@@ -18,16 +18,19 @@ export interface RelinkOptions {
   readonly initramfs: BlobInput | undefined;
   /** Built in, for firmware gives none. */
   readonly cmdline: string;
+  /** A command line of its own changes some headers: what sees them is compiled once, and remembered. */
+  readonly ccache: boolean;
   /** Seconds since the epoch. */
   readonly epoch: number;
 }
 
 export function relinkKernel(options: RelinkOptions) {
-  const { toolchain, initramfs, cmdline, epoch } = options;
+  const { toolchain, initramfs, cmdline, ccache, epoch } = options;
   const script = relinkScript({
     toolchain,
     cmdline: cmdline === "" ? undefined : cmdline,
     embeds: initramfs !== undefined,
+    ccache,
   });
   return commandStage({
     name: options.name,
@@ -37,6 +40,7 @@ export function relinkKernel(options: RelinkOptions) {
     inputs: { tree: options.tree, ...(initramfs && { initramfs }) },
     outputs: ["image"],
     weight: { cpu: 64 },
+    ...(ccache && { caches: ["ccache"] }),
     inMemory: WORK,
     watch: buildProgress(options.name),
   });

@@ -129,6 +129,7 @@ function planEmbedded(ctx: PlanContext, { name, image }: { name: string; image: 
       tree,
       initramfs: image.initramfs === undefined ? undefined : planInitramfs(ctx, image.initramfs).cpio,
       cmdline: image.cmdline,
+      ccache: options.ccache,
       epoch: ctx.config.epoch,
     }),
     "image",
