@@ -106,18 +106,32 @@ ${deterministicTar({ dir: ".", epoch })} --no-recursion --files-from=keep -cf - 
 `;
 }
 
-export interface RelinkScriptOptions {
+export interface CmdlineScriptOptions {
   readonly toolchain: Toolchain;
-  /** Built in; undefined leaves what the config says. */
-  readonly cmdline: string | undefined;
-  /** False keeps the empty initramfs of the build. */
-  readonly embeds: boolean;
+  readonly cmdline: string;
   readonly ccache: boolean;
+  /** Seconds since the epoch. */
+  readonly epoch: number;
 }
 
-/** Inputs: tree, initramfs (uncompressed cpio). Output: image. */
-export function relinkScript({ toolchain, cmdline, embeds, ccache }: RelinkScriptOptions): string {
-  return `${prepare(toolchain, ccache)}${UNPACK_TREE}grep -q '^CONFIG_EFI_STUB=y' out/.config || fail "firmware cannot start this kernel: its config lacks CONFIG_EFI_STUB=y"
+/** Inputs: tree. Output: tree, of a kernel with that command line built in: some headers see it, so some files are compiled. */
+export function cmdlineScript({ toolchain, cmdline, ccache, epoch }: CmdlineScriptOptions): string {
+  return `${prepare(toolchain, ccache)}${UNPACK_TREE}${compile(toolchain)}
+${builtInCmdline(cmdline)}compile ${toolchain.target}
+find out ${WORK}/src \\( -type f -o -type l \\) ! -name '.tmp_vmlinux*' ! -name 'vmlinux.unstripped' -print | sort >keep
+${deterministicTar({ dir: ".", epoch })} --no-recursion --files-from=keep -cf - | zstd -q -3 -T0 -o outputs/tree
+`;
+}
+
+/** Inputs: tree, initramfs (uncompressed cpio) where one is embedded. Output: image. */
+export function relinkScript({
+  toolchain,
+  embeds,
+}: {
+  readonly toolchain: Toolchain;
+  readonly embeds: boolean;
+}): string {
+  return `${prepare(toolchain, false)}${UNPACK_TREE}grep -q '^CONFIG_EFI_STUB=y' out/.config || fail "firmware cannot start this kernel: its config lacks CONFIG_EFI_STUB=y"
 ${
   embeds
     ? `grep -q '^CONFIG_BLK_DEV_INITRD=y' out/.config || fail "this kernel takes no initramfs: its config lacks CONFIG_BLK_DEV_INITRD=y"
@@ -125,7 +139,7 @@ cp inputs/initramfs out/${EMBEDDED}`
     : ""
 }
 ${compile(toolchain)}
-${cmdline === undefined ? "" : builtInCmdline(cmdline)}compile ${toolchain.target}
+compile ${toolchain.target}
 cp out/${toolchain.imagePath} outputs/image
 `;
 }

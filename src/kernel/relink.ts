@@ -3,9 +3,9 @@
  * lies uncompressed in there, since the kernel image is compressed as a whole.
  */
 import { commandStage } from "../stage/command.ts";
-import type { BlobInput, TreeInput } from "../stage/stage.ts";
+import { type BlobInput, blobOf, type TreeInput } from "../stage/stage.ts";
 import { buildProgress } from "./build-progress.ts";
-import { relinkScript, WORK } from "./build-script.ts";
+import { cmdlineScript, relinkScript, WORK } from "./build-script.ts";
 import { buildEnvironment, type Toolchain } from "./toolchain.ts";
 
 export interface RelinkOptions {
@@ -25,23 +25,35 @@ export interface RelinkOptions {
 }
 
 export function relinkKernel(options: RelinkOptions) {
-  const { toolchain, initramfs, cmdline, ccache, epoch } = options;
-  const script = relinkScript({
-    toolchain,
-    cmdline: cmdline === "" ? undefined : cmdline,
-    embeds: initramfs !== undefined,
-    ccache,
-  });
+  const { toolchain, initramfs, epoch } = options;
   return commandStage({
     name: options.name,
     toolroot: options.toolroot,
-    argv: ["bash", "-c", script],
+    argv: ["bash", "-c", relinkScript({ toolchain, embeds: initramfs !== undefined })],
     env: buildEnvironment(epoch),
-    inputs: { tree: options.tree, ...(initramfs && { initramfs }) },
+    inputs: { tree: withCmdline(options), ...(initramfs && { initramfs }) },
     outputs: ["image"],
     weight: { cpu: 64 },
-    ...(ccache && { caches: ["ccache"] }),
     inMemory: WORK,
     watch: buildProgress(options.name),
   });
+}
+
+/** A stage of its own, since a command line changes less often than an initramfs, and costs more. */
+function withCmdline(options: RelinkOptions): BlobInput {
+  const { name, toolroot, toolchain, tree, cmdline, ccache, epoch } = options;
+  if (cmdline === "") return tree;
+  const stage = commandStage({
+    name: `${name}-cmdline`,
+    toolroot,
+    argv: ["bash", "-c", cmdlineScript({ toolchain, cmdline, ccache, epoch })],
+    env: buildEnvironment(epoch),
+    inputs: { tree },
+    outputs: ["tree"],
+    weight: { cpu: 64 },
+    ...(ccache && { caches: ["ccache"] }),
+    inMemory: WORK,
+    watch: buildProgress(name),
+  });
+  return blobOf(stage, "tree");
 }
