@@ -20,7 +20,7 @@ const PREPARED: Readonly<Record<string, (dir: string) => Promise<Record<string, 
   },
 };
 
-test.each(fs.readdirSync(EXAMPLES))("%s", { timeout: 600_000 }, async (name) => {
+test.each(fs.readdirSync(EXAMPLES))("%s", { timeout: 3_600_000 }, async (name) => {
   const dir = path.join(temporaryDir(), name);
   const leftOut = new Set(["out", "bootwright.lock", "test-results", "admin", "admin.pub"]);
   fs.cpSync(path.join(EXAMPLES, name), dir, { recursive: true, filter: (file) => !leftOut.has(path.basename(file)) });

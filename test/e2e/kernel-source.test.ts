@@ -93,7 +93,7 @@ test(
     const dir = project((config) =>
       config
         .replace('localversion: "-truthdb",', 'localversion: "-truthdb",\n      modules: [{ source: "./hello" }],')
-        .replace('modules: ["e1000"]', 'modules: ["hello_world", "e1000"]')
+        .replace('modules: ["virtio_blk"]', 'modules: ["hello_world", "virtio_blk"]')
         .replace("images: {", 'images: {\n    direct: { kind: "kernel", cmdline: "console=ttyS0 quiet" },'),
     );
     const { file, ran } = await build(dir, "direct");
