@@ -9,7 +9,19 @@ import { type AnyNode, parse } from "acorn";
 import { describe, expect, test } from "vitest";
 
 const ROOT = path.join(import.meta.dirname, "..");
-const DOMAINS = ["boottest", "catalog", "image", "initramfs", "kernel", "sign", "source", "tree", "uki", "vm"];
+const DOMAINS = [
+  "boottest",
+  "catalog",
+  "image",
+  "initramfs",
+  "kernel",
+  "sign",
+  "source",
+  "tree",
+  "uki",
+  "verify",
+  "vm",
+];
 const STORAGE = ["stage", "store", "formats", "base"];
 
 /** What a folder of src/ may import beside itself. A name with a slash is one file: another folder's door. */

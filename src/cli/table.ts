@@ -26,6 +26,11 @@ export const COMMANDS: readonly TableEntry[] = [
   entry("doctor", "check this machine, and fix it", async () => (await import("./commands/doctor.ts")).doctor, true),
   entry("inspect", "show what an artifact holds", async () => (await import("./commands/inspect.ts")).inspect),
   entry("diff", "compare two artifacts", async () => (await import("./commands/diff.ts")).diff),
+  entry(
+    "verify",
+    "check an image's signatures, root hashes and tables",
+    async () => (await import("./commands/verify.ts")).verify,
+  ),
   entry("update", "pin newer sources", async () => (await import("./commands/update.ts")).update),
   entry("kernel", "list, pull, import and publish kernels", async () => (await import("./commands/kernel.ts")).kernel),
   entry("keys", "make keys, and what firmware enrols", async () => (await import("./commands/keys.ts")).keys),

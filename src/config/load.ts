@@ -1,18 +1,18 @@
 /** From a directory to a frozen config: find → read → layers → environment → schema → references. All mistakes at once. */
 import path from "node:path";
-import { BootwrightError, type ErrorIssue } from "../base/errors.ts";
+import { BootwrightError } from "../base/errors.ts";
 import { readCachedConfig, writeCachedConfig } from "./cache.ts";
 import { type Environment, expandEnvironment } from "./environment.ts";
 import { findConfig } from "./find.ts";
 import { freezeDeep } from "./freeze.ts";
 import type { ConfigIssue } from "./issue.ts";
 import { type Layered, type LayerInput, mergeLayers, writtenAt } from "./layers.ts";
+import { mistakesError } from "./mistakes.ts";
 import { normalize, writtenPath } from "./normalize.ts";
 import { type Origins, originsOf } from "./origin.ts";
 import { type ConfigObject, type ConfigPath, isObject } from "./path.ts";
-import { locateIssue } from "./place.ts";
 import { plainData } from "./plain.ts";
-import { type ConfigFile, readConfig } from "./read.ts";
+import { readConfig } from "./read.ts";
 import { checkReferences, unknownName } from "./references.ts";
 import type { ResolvedConfig } from "./resolved.ts";
 
@@ -54,7 +54,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
 
   const plain = plainData(read.value);
   if (plain.issues.length > 0 || !isObject(plain.value))
-    throw await invalid(read, plain.issues.length > 0 ? plain.issues : [NOT_A_MAP]);
+    throw await mistakesError(read, plain.issues.length > 0 ? plain.issues : [NOT_A_MAP]);
 
   const base = layerOf(plain.value, { kind: "config" }, [], initramfsKeys);
   const profiles = isObject(plain.value.profiles) ? plain.value.profiles : {};
@@ -83,7 +83,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   const issues = [...base.issues, ...chosen.flatMap((layer) => layer.issues), ...expanded.issues, ...resolved.issues];
   const fromProfiles = issuesOfProfiles({ base, layers, chosen, profiles, check: (value) => check(value).issues });
   if (issues.length > 0 || resolved.project === undefined || fromProfiles.length > 0)
-    throw await invalid(read, [...issues.map((issue) => inFile(issue, layered)), ...fromProfiles]);
+    throw await mistakesError(read, [...issues.map((issue) => inFile(issue, layered)), ...fromProfiles]);
 
   // Through JSON, so that a fresh config and a kept one are alike: members that are undefined are not there.
   const config = JSON.parse(JSON.stringify({ ...resolved.project, dir: path.dirname(file) })) as ResolvedConfig;
@@ -150,25 +150,6 @@ function inFile(issue: ConfigIssue, layered: Layered): ConfigIssue {
   }
   return issue;
 }
-
-async function invalid(read: ConfigFile, found: readonly ConfigIssue[]): Promise<BootwrightError> {
-  const { issueText } = await import("./zod-issues.ts");
-  const locator = await read.locator();
-  const input = { file: read.file, source: read.source, locator };
-  const issues = found
-    .map((issue): ErrorIssue => {
-      return { message: issueText(issue, issue.path), location: locateIssue(issue, issue.path, input) };
-    })
-    .sort(inFileOrder);
-  const code = found.every((issue) => issue.missingEnvironment) ? "ENV_MISSING" : "CONFIG_INVALID";
-  const [only] = issues;
-  if (issues.length === 1 && only !== undefined)
-    return new BootwrightError(code, only.message, only.location === undefined ? {} : { location: only.location });
-  return new BootwrightError(code, `${issues.length} mistakes in ${path.basename(read.file)}`, { issues });
-}
-
-const inFileOrder = ({ location: a }: ErrorIssue, { location: b }: ErrorIssue): number =>
-  (a?.line ?? 0) - (b?.line ?? 0) || (a?.column ?? 0) - (b?.column ?? 0);
 
 function unknownProfile(name: string, names: readonly string[]): never {
   throw new BootwrightError("NAME_UNKNOWN", unknownName("profile", name, names));

@@ -59,7 +59,9 @@ function translate(issue: ZodIssue, context: Context): readonly ConfigIssue[] {
 }
 
 function unknownKeys(keys: readonly string[], path: ConfigPath, { schema, root }: Context): readonly ConfigIssue[] {
-  const allowed = [...keysAt(schema, path, root), ...(path.length === 0 ? Object.keys(SINGULARS) : [])];
+  const known = [...keysAt(schema, path, root)];
+  const singulars = Object.entries(SINGULARS).flatMap(([one, many]) => (known.includes(many) ? [one] : []));
+  const allowed = [...known, ...(path.length === 0 ? singulars : [])];
   const written = valueAt(root, path);
   const free = allowed.filter((key) => !isObject(written) || !(key in written));
   return keys.map((key) => ({

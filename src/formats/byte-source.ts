@@ -37,4 +37,12 @@ export function* readChunks(
     yield readExactly(source, { offset: at, length: Math.min(CHUNK, end - at), format: range.format });
 }
 
+/** A part of a source as a source. Throws FORMAT_INVALID when it leaves the whole. */
+export function sliceSource(source: ByteSource, range: { offset: number; size: number; format: string }): ByteSource {
+  const { offset, size, format } = range;
+  if (!(offset >= 0 && size >= 0 && offset + size <= source.size))
+    throw formatError(format, offset, `${size} bytes, but the data ends at ${source.size}`);
+  return { size, read: (at, length) => source.read(offset + at, Math.max(0, Math.min(length, size - at))) };
+}
+
 const CHUNK = 1024 * 1024;

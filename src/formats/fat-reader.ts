@@ -27,6 +27,8 @@ export interface FatVolume {
   readonly entries: readonly FatEntry[];
   /** A file's content in chunks. */
   readonly read: (entry: FatEntry) => Generator<Uint8Array>;
+  /** A file's content by ranges: EFI programs are read so, whatever their size. */
+  readonly open: (entry: FatEntry) => ByteSource;
 }
 
 interface Geometry {
@@ -95,7 +97,64 @@ export function readFat(source: ByteSource): FatVolume {
       }
       throw formatError("FAT", 0, `${left} more bytes of ${entry.path}`);
     },
+    open(entry) {
+      if (entry.size === 0) return { size: 0, read: () => new Uint8Array(0) };
+      return sourceOfRuns(source, { size: entry.size, runs: fileRuns(entry, { geometry, next }) });
+    },
   };
+}
+
+/** Bytes of the volume that lie side by side. */
+interface FatRun {
+  readonly offset: number;
+  length: number;
+}
+
+/** Throws FORMAT_INVALID when the chain ends before the file does. */
+function fileRuns(
+  { cluster: first, size, path }: FatEntry,
+  { geometry, next }: { geometry: Geometry; next: (cluster: number) => number | undefined },
+): readonly FatRun[] {
+  const runs: FatRun[] = [];
+  let left = Math.ceil(size / geometry.clusterSize);
+  let cluster: number | undefined = first;
+  for (; left > 0 && cluster !== undefined; cluster = next(cluster)) {
+    if (cluster < 2 || cluster >= geometry.clusters + 2 || runs.length > geometry.clusters)
+      throw formatError("FAT", 0, `a cluster on the volume, found ${cluster}`);
+    const offset = geometry.dataOffset + (cluster - 2) * geometry.clusterSize;
+    const last = runs.at(-1);
+    if (last !== undefined && last.offset + last.length === offset) last.length += geometry.clusterSize;
+    else runs.push({ offset, length: geometry.clusterSize });
+    left--;
+  }
+  if (left > 0) throw formatError("FAT", 0, `${left} more clusters of ${path}`);
+  return runs;
+}
+
+function sourceOfRuns(source: ByteSource, { size, runs }: { size: number; runs: readonly FatRun[] }): ByteSource {
+  // Files are read from front to back: the next range starts in the run where the last one ended, or behind it.
+  let index = 0;
+  let start = 0;
+  const read = (offset: number, length: number): Uint8Array => {
+    const parts: Uint8Array[] = [];
+    let at = offset;
+    let left = Math.max(0, Math.min(length, size - offset));
+    if (offset < start) [index, start] = [0, 0];
+    while (left > 0) {
+      const run = runs[index]!;
+      if (at < start + run.length) {
+        const take = Math.min(left, start + run.length - at);
+        parts.push(readExactly(source, { offset: run.offset + at - start, length: take, format: "FAT" }));
+        at += take;
+        left -= take;
+      } else {
+        start += run.length;
+        index++;
+      }
+    }
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  };
+  return { size, read };
 }
 
 function readGeometry(source: ByteSource): Geometry {

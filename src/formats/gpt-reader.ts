@@ -46,6 +46,39 @@ export function readGpt(source: ByteSource): Gpt {
   throw first ?? invalid(0, "a disk of at least two sectors");
 }
 
+export interface GptCopies extends Gpt {
+  /** What is wrong with the two tables, or between them; empty when all is as it must be. */
+  readonly problems: readonly string[];
+}
+
+/** Reads both tables and holds them against each other. Throws FORMAT_INVALID when neither is whole. */
+export function readGptCopies(source: ByteSource): GptCopies {
+  const gpt = readGpt(source);
+  const { sectorSize } = gpt;
+  const problems: string[] = [];
+  if (gpt.fromBackup) problems.push("the first table is damaged");
+  else {
+    // A disk that was copied to a larger one has its second table where the first one says, not at the end.
+    const at = Number(Buffer.from(source.read(sectorSize, 512)).readBigUInt64LE(32)) * sectorSize;
+    try {
+      if (at === sectorSize) throw invalid(sectorSize + 32, "a place of its own for the second table");
+      const { diskId, partitions } = readTable(source, { at, sectorSize });
+      if (diskId !== gpt.diskId || JSON.stringify(partitions) !== JSON.stringify(gpt.partitions))
+        problems.push("the second table says something else than the first");
+    } catch (error) {
+      if (!(error instanceof BootwrightError)) throw error;
+      problems.push(`the second table is damaged: ${error.message}`);
+    }
+  }
+  const placed = [...gpt.partitions].sort((a, b) => a.offset - b.offset);
+  for (const [i, next] of placed.entries()) {
+    const last = placed[i - 1];
+    if (last !== undefined && last.offset + last.size > next.offset)
+      problems.push(`partitions ${last.number} and ${next.number} overlap`);
+  }
+  return { ...gpt, problems };
+}
+
 export function isGpt(source: ByteSource): boolean {
   return [512, 4096].some(
     (sector) => source.size >= 2 * sector && Buffer.from(source.read(sector, 8)).toString("latin1") === GPT_SIGNATURE,

@@ -1,0 +1,67 @@
+/** A policy from its file, or from what a project's own machines would trust. */
+import fs from "node:fs";
+import path from "node:path";
+import { BootwrightError, ioError } from "../base/errors.ts";
+import { mistakesError } from "../config/mistakes.ts";
+import type { ResolvedConfig } from "../config/resolved.ts";
+import { parseYaml } from "../config/yaml.ts";
+import { issuesFromZod } from "../config/zod-issues.ts";
+import { keyFiles, loadCertificate } from "../sign/key-files.ts";
+import type { NamedCertificate, Policy } from "../verify/policy.ts";
+import { policySchema } from "../verify/policy-schema.ts";
+import { secureBootKeys } from "./secure-boot.ts";
+
+/** A policy is written by a person. Bytes. */
+const MAX_POLICY = 1024 * 1024;
+const DIGEST = /^[0-9a-f]{64}$/;
+
+/** YAML, or JSON, which is YAML. Throws CONFIG_INVALID with the place of each mistake, PATH_MISSING, FORMAT_INVALID. */
+export async function loadPolicy(file: string, cwd: string): Promise<Policy> {
+  const source = readPolicy(path.resolve(cwd, file), file);
+  const { value, locator } = parseYaml(source, file);
+  const parsed = policySchema.safeParse(value ?? {});
+  if (!parsed.success)
+    throw await mistakesError(
+      { file, source, locator: async () => locator },
+      issuesFromZod(policySchema, parsed.error.issues, value ?? {}),
+    );
+  const { trust, signers, revoke, minimum, require } = parsed.data;
+  const dir = path.dirname(path.resolve(cwd, file));
+  const named = (name: string): NamedCertificate => ({ name, certificate: loadCertificate(name, dir) });
+  return {
+    trust: trust.map(named),
+    signers: signers.map(named),
+    revokedDigests: revoke.filter((one) => DIGEST.test(one)),
+    revoked: revoke.filter((one) => !DIGEST.test(one)).map(named),
+    minimum,
+    require,
+  };
+}
+
+/** db and `secureBoot.trust`, without `secureBoot.revoke`. Throws CONFIG_INVALID when the project has no such keys. */
+export function projectPolicy(config: ResolvedConfig): Policy {
+  const { trust = [], revoke = [] } = config.secureBoot ?? {};
+  const file = (name: string): NamedCertificate => ({ name, certificate: loadCertificate(name, config.dir) });
+  const key = (name: string): NamedCertificate => ({
+    name: `key ${name}`,
+    certificate: loadCertificate(keyFiles(config.keys[name]!.file).certificate, config.dir),
+  });
+  return {
+    trust: [...secureBootKeys(config).db.map(key), ...trust.map(file)],
+    signers: [],
+    revokedDigests: revoke.filter((one) => DIGEST.test(one)),
+    revoked: revoke.filter((one) => !DIGEST.test(one)).map(file),
+    minimum: {},
+    require: { signatures: true, partitionTable: true, verity: "demanded", onlySigned: false },
+  };
+}
+
+function readPolicy(at: string, file: string): string {
+  try {
+    if (fs.statSync(at).size > MAX_POLICY)
+      throw new BootwrightError("LIMIT_EXCEEDED", `${file} is larger than ${MAX_POLICY} bytes`);
+    return fs.readFileSync(at, "utf8");
+  } catch (error) {
+    throw ioError("read", file, error);
+  }
+}
