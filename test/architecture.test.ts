@@ -19,6 +19,7 @@ const DOMAINS = [
   "source",
   "tree",
   "uki",
+  "update",
   "verify",
   "vm",
 ];

@@ -103,7 +103,8 @@ function planContext({ config, session, store }: Project, lock: Lock): PlanConte
     lock,
     store,
     offline: session.offline,
-    agentScript: agentScript(),
+    agentScript: guestScript("agent"),
+    updateScript: guestScript("update"),
     readFragment,
     aptSources: () => aptSources(config.sources.debian, { projectDir: config.dir }),
     ownBundle: (sha256) => library.list().find((one) => one.sha256 === sha256)?.file,
@@ -113,9 +114,14 @@ function planContext({ config, session, store }: Project, lock: Lock): PlanConte
 const readFragment = (name: string): string | undefined =>
   readIfExists(fileURLToPath(new URL(`../../fragments/${name}.config`, import.meta.url)))?.toString("utf8");
 
-let script: string | undefined;
+const scripts = new Map<string, string>();
 
-function agentScript(): string {
-  script ??= fs.readFileSync(new URL("../../guest/agent.sh", import.meta.url), "utf8");
-  return script;
+/** What runs inside images, as text. */
+function guestScript(name: "agent" | "update"): string {
+  let text = scripts.get(name);
+  if (text === undefined) {
+    text = fs.readFileSync(new URL(`../../guest/${name}.sh`, import.meta.url), "utf8");
+    scripts.set(name, text);
+  }
+  return text;
 }

@@ -75,6 +75,7 @@ export const HOST_TOOLS = {
   fdisk: program("fdisk", "fdisk", "check our partition tables", "test"),
   "fsck.erofs": program("fsck.erofs", "erofs-utils", "check our EROFS file systems", "test"),
   "qemu-img": program("qemu-img", "qemu-utils", "check our disks in hypervisors' formats", "test"),
+  mksquashfs: program("mksquashfs", "squashfs-tools", "make SquashFS images as others do", "test"),
   unsquashfs: program("unsquashfs", "squashfs-tools", "check our SquashFS images", "test"),
   xz: program("xz", "xz-utils", "read what we compressed with xz", "test"),
   lz4: program("lz4", "lz4", "read what we compressed with lz4", "test"),

@@ -1,6 +1,14 @@
 /** Which kinds of image a machine can be started from; the others are files for something else. */
 import type { ImageKind } from "../image/schema.ts";
 
-const FILES: ReadonlySet<ImageKind> = new Set<ImageKind>(["cpio", "tar", "squashfs", "erofs", "oci", "sha256sums"]);
+const FILES: ReadonlySet<ImageKind> = new Set<ImageKind>([
+  "cpio",
+  "tar",
+  "squashfs",
+  "erofs",
+  "oci",
+  "sha256sums",
+  "update",
+]);
 
 export const isBootable = (kind: ImageKind): boolean => !FILES.has(kind);

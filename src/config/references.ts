@@ -32,6 +32,8 @@ const RULES: readonly Rule[] = [
   { at: ["images", "*", "verity", "image"], what: "image", in: [["images"]] },
   { at: ["initramfs", "*", "verify", "*"], what: "image", in: [["images"]] },
   { at: ["initramfs", "*", "verify", "*", "image"], what: "image", in: [["images"]] },
+  { at: ["update", "key"], what: "key", in: [["keys"]] },
+  { at: ["images", "*", "disk"], what: "image", in: [["images"]] },
   { at: ["images", "*", "sign"], what: "key", in: [["keys"]] },
   { at: ["secureBoot", "pk"], what: "key", in: [["keys"]] },
   { at: ["secureBoot", "kek"], what: "key", in: [["keys"]] },

@@ -8,6 +8,7 @@ import type { ConfigIssue } from "./issue.ts";
 import type { ConfigPath } from "./path.ts";
 import { NONE } from "./references.ts";
 import type { ProjectOutput } from "./schema.ts";
+import { type ResolvedUpdate, resolveUpdate } from "./update.ts";
 import { type ResolvedVerify, resolveVerify, verityIssues } from "./verity.ts";
 
 type Bootable = Extract<ImageConfig, { kind: "uki" | "efi" | "kernel" | "microvm" }>;
@@ -18,7 +19,7 @@ type Referring<T, R> = T extends unknown ? Omit<T, keyof R> & R : never;
 export type ResolvedImage =
   | Referring<Bootable, { readonly kernel: string; readonly initramfs: string | undefined }>
   | Referring<Extract<ImageConfig, { kind: "cpio" }>, { readonly initramfs: string }>
-  | Extract<ImageConfig, { kind: "esp" | "disk" | "iso" | "pxe" }>
+  | Extract<ImageConfig, { kind: "esp" | "disk" | "iso" | "pxe" | "update" }>
   | Referring<Extract<ImageConfig, { kind: "sha256sums" }>, { readonly of: readonly string[] }>
   | TreeImage;
 
@@ -29,8 +30,12 @@ export type ResolvedKernel =
   | Referring<Extract<KernelConfig, { from: "catalog" }>, { readonly catalog: string }>;
 
 export interface ResolvedProject
-  extends Omit<ProjectOutput, "catalogs" | "images" | "initramfs" | "kernels" | "machines" | "profiles" | "seed"> {
+  extends Omit<
+    ProjectOutput,
+    "catalogs" | "images" | "initramfs" | "kernels" | "machines" | "profiles" | "seed" | "update"
+  > {
   readonly seed: string;
+  readonly update: ResolvedUpdate | undefined;
   readonly catalogs: Readonly<Record<string, ResolvedCatalog>>;
   readonly kernels: Readonly<Record<string, ResolvedKernel>>;
   readonly initramfs: Readonly<
@@ -59,6 +64,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     return { ...kernel, catalog };
   });
   const { catalogs, issues: catalogIssues } = resolveCatalogs(config);
+  const { update, issues: updateIssues } = resolveUpdate(config);
 
   const initramfs = mapValues(config.initramfs, (one, name) => {
     if (one.root && one.init !== "busybox")
@@ -93,7 +99,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
       return image;
     }
     if (image.kind === "sha256sums") return { ...image, of: summed(config, { name, image, issues }) };
-    if (isOfTree(image)) return image;
+    if (image.kind === "update" || isOfTree(image)) return image;
     const initramfsPath = [...path, "initramfs"];
     if (image.kind === "cpio") {
       const chosen = image.initramfs ?? only({ what: "initramfs", names: initramfsNames, path: initramfsPath });
@@ -122,11 +128,14 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     }),
   );
 
-  issues.push(...verityIssues(config), ...catalogIssues, ...sharedSourceNames(config));
+  issues.push(...verityIssues(config), ...updateIssues, ...catalogIssues, ...sharedSourceNames(config));
   issues.push(...missingAlpine(config), ...treeCycles(config));
   const { profiles: _, ...rest } = config;
   const seed = config.seed ?? config.name;
-  return { project: { ...rest, seed, catalogs, kernels: resolvedKernels, initramfs, images, machines }, issues };
+  return {
+    project: { ...rest, seed, update, catalogs, kernels: resolvedKernels, initramfs, images, machines },
+    issues,
+  };
 }
 
 type TreeImage = Extract<ImageConfig, { kind: "tar" | "squashfs" | "erofs" | "oci" }>;

@@ -13,6 +13,7 @@ import { kernelSchema } from "../kernel/schema.ts";
 import { keySchema, secureBootSchema } from "../sign/schema.ts";
 import { sourcesSchema } from "../source/schema.ts";
 import { treeContentShape, treeSchema } from "../tree/schema.ts";
+import { updateSchema } from "../update/schema.ts";
 import { machineSchema } from "../vm/schema.ts";
 
 export const initramfsSchema = z.strictObject({ ...initramfsShape, ...treeContentShape });
@@ -55,6 +56,7 @@ const plural = {
     .default("./signatures")
     .describe("Directory of signatures that were made on another machine; `attach` puts them there."),
   secureBoot: secureBootSchema.optional().describe("What Secure Boot trusts: the contents of PK, KEK, db and dbx."),
+  update: updateSchema.optional().describe("How machines with two slots take new releases."),
   catalogs: namedMap(catalogSchema).default({}).describe("Catalogs of kernels, by name."),
   publish: namedMap(publicationSchema).default({}).describe("What to publish, by name."),
 };

@@ -1,10 +1,11 @@
 /** A partition of a disk: what it is to hold, and from that its size and the ranges with data. */
+import { alignUp } from "../base/bytes.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { formatSize } from "../base/size.ts";
 import { encodeErofs } from "../formats/erofs.ts";
 import { encodeExt4 } from "../formats/ext4.ts";
 import type { FileTree, ReadContent } from "../formats/filetree.ts";
-import type { NewPartition } from "../formats/gpt.ts";
+import { GPT_ALIGNMENT, type NewPartition } from "../formats/gpt.ts";
 import type { SparseWrite } from "../formats/sparse-write.ts";
 import { seededUuid } from "../formats/uuid.ts";
 import type { BlobInput, TreeInput } from "../stage/stage.ts";
@@ -15,8 +16,10 @@ export type PartitionContent =
   /** A file system that can be written to, with a journal; without a tree it is empty. */
   | { readonly kind: "ext4"; readonly tree?: TreeInput | undefined }
   | { readonly kind: "erofs"; readonly tree: TreeInput }
-  /** The bytes of a file, from the partition's start. */
-  | { readonly kind: "file"; readonly file: BlobInput }
+  /** The bytes of a file, from the partition's start. `spare`: room for a larger one, as a share of its size. */
+  | { readonly kind: "file"; readonly file: BlobInput; readonly spare?: number }
+  /** Empty, and as large as another partition. */
+  | { readonly kind: "like"; readonly label: string }
   /** Room for what comes later: another version, a hash tree. */
   | { readonly kind: "empty" };
 
@@ -67,8 +70,12 @@ export function partitionVolume(
       const volume = encodeErofs(tree, own);
       return { partition: readonlyPlace(volume.size), writes: volume.writes };
     }
-    case "file":
-      return { partition: readonlyPlace(file!.size), writes: () => fileWrites(store, file!) };
+    case "file": {
+      const room =
+        size ?? alignUp(file!.size * (1 + (content.spare ?? 0)), content.spare === undefined ? 1 : GPT_ALIGNMENT);
+      const partition = { ...place, size: atLeast(file!.size, { size: room, label }), readonly: true };
+      return { partition, writes: () => fileWrites(store, file!) };
+    }
     default:
       return { partition: { ...place, size: size ?? 0 }, writes: () => [] };
   }

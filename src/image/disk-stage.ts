@@ -20,6 +20,8 @@ export interface DiskStageOptions {
   readonly files: readonly { readonly path: string; readonly content: BlobInput }[];
   /** Bytes of the EFI system partition. */
   readonly espSize: number;
+  /** Its name; default ESP. */
+  readonly espLabel?: string | undefined;
   /** Behind the EFI system partition, in this order. */
   readonly partitions: readonly DiskPartition[];
   readonly sectorSize: 512 | 4096;
@@ -53,10 +55,13 @@ export function diskStage(options: DiskStageOptions): Stage<DiskInputs, { image:
       contents: partitions.flatMap(({ content }) => (content.kind === "file" ? content.file : [])),
     },
     params: {
+      ...(options.espLabel !== undefined && { espLabel: options.espLabel }),
       ...{ architecture, espSize, sectorSize, size: size ?? null, seed, epoch },
       paths: options.files.map((file) => file.path),
       partitions: partitions.map(({ label, type, content, size: own }) => ({
         ...{ label, type, content: content.kind, size: own ?? null },
+        ...(content.kind === "file" && content.spare !== undefined && { spare: content.spare }),
+        ...(content.kind === "like" && { like: content.label }),
         filled: treeInput(content) !== undefined,
       })),
     },
@@ -91,14 +96,14 @@ const treeInput = (content: DiskPartition["content"]): TreeInput | undefined =>
 
 /** It comes first, so its place on the disk is known before the others are. */
 function espVolume(options: DiskStageOptions, { inputs, store }: Context): Volume {
-  const { espSize, sectorSize, seed, epoch } = options;
+  const { espSize, espLabel = "ESP", sectorSize, seed, epoch } = options;
   const fat = encodeFat(espFiles(options, { inputs, store }), {
     ...{ seed, epoch, label: "ESP", size: espSize, sectorSize },
     hiddenSectors: GPT_ALIGNMENT / sectorSize,
   });
   const type = partitionType("esp", "amd64");
   return {
-    partition: { type, id: seededUuid(seed, "partition ESP"), name: "ESP", size: espSize },
+    partition: { type, id: seededUuid(seed, `partition ${espLabel}`), name: espLabel, size: espSize },
     writes: fat.writes,
   };
 }
@@ -122,9 +127,14 @@ function partitionVolumes(
       });
   });
   const volumes = makers.map((make, i) => {
-    const { size } = partitions[i]!;
-    return size === "rest" ? undefined : make(size);
+    const { size, content } = partitions[i]!;
+    return size === "rest" || content.kind === "like" ? undefined : make(size);
   });
+  for (const [i, { content }] of partitions.entries()) {
+    if (content.kind !== "like") continue;
+    const at = partitions.findIndex(({ label }) => label === content.label);
+    volumes[i] = makers[i]!(volumes[at]!.partition.size);
+  }
   return volumes.map((volume, i) => volume ?? makers[i]!(restOf(options, volumes)));
 }
 

@@ -167,6 +167,27 @@ const disk = z.strictObject({
     })
     .prefault({})
     .describe("The root partition, when there is a `tree`."),
+  layout: z
+    .enum(["ab", "usb"])
+    .optional()
+    .describe(
+      '"ab": two EFI system partitions (esp-a, esp-b) and two of each slot, of which the second is empty until an update fills it; "usb": only the first of each.',
+    ),
+  slots: z
+    .union([
+      z.array(nameText()).transform((names) => Object.fromEntries(names.map((name) => [name, { size: undefined }]))),
+      z.record(
+        nameText(),
+        z.strictObject({
+          size: sizeText()
+            .transform(parseSize)
+            .optional()
+            .describe("Size of each of its partitions. Default: what the image needs, and a half more."),
+        }),
+      ),
+    ])
+    .default({})
+    .describe("Images that an update replaces, by name; their partitions are called NAME-a and NAME-b."),
   partitions: z
     .record(z.string().regex(/^[\x20-\x7e]{1,36}$/, "expected a partition's name: at most 36 characters"), partition)
     .default({})
@@ -191,6 +212,11 @@ const disk = z.strictObject({
     .union([z.literal(512), z.literal(4096)])
     .default(512)
     .describe("Logical sector size of the disk that it is written to: 512, or 4096 for 4Kn drives."),
+});
+
+const update = z.strictObject({
+  kind: z.literal("update"),
+  disk: nameText().describe("Disk with slots whose contents the update brings."),
 });
 
 const tar = z.strictObject({
@@ -302,6 +328,9 @@ export const imageSchema = z.discriminatedUnion("kind", [
   efi.describe("The default boot file of a machine: BOOTX64.EFI or BOOTAA64.EFI."),
   esp.describe("An EFI system partition."),
   disk.describe("A whole disk: GUID partition table and EFI system partition. Also a USB stick."),
+  update.describe(
+    "A directory with the images of a release and their signed manifest: what machines with two slots take.",
+  ),
   tar.describe("A tree as a tar archive."),
   squashfs.describe("A tree as a read-only, compressed file system."),
   erofs.describe("A tree as a read-only file system, not compressed: quick to make and to read."),

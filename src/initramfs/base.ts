@@ -24,6 +24,8 @@ export interface BaseTreeOptions {
   readonly root: boolean;
   /** Of a root that is led to: open verified images only. */
   readonly verify?: boolean;
+  /** Seconds, where it is to be armed. */
+  readonly watchdog?: number | undefined;
   /** The text of guest/agent.sh, with init "busybox" and `settings.agent`. */
   readonly agentScript: string;
   readonly settings: Omit<BusyboxInitOptions, "modules" | "laterModules">;
@@ -85,12 +87,12 @@ interface LoadLists {
 const NO_MODULES: LoadLists = { first: [], later: [] };
 
 function initFiles(
-  { init, root, verify = false, settings }: BaseTreeOptions,
+  { init, root, verify = false, watchdog, settings }: BaseTreeOptions,
   { first, later }: LoadLists,
 ): Record<string, InitFile> {
   if (init !== "busybox") return {};
   const options = { ...settings, modules: first, laterModules: later };
-  return root ? rootInitFiles({ ...options, verify }) : busyboxInitFiles(options);
+  return root ? rootInitFiles({ ...options, verify, watchdog }) : busyboxInitFiles(options);
 }
 
 const directory = (path: string, mode = 0o755): TreeEntry => ({ type: "directory", path, mode, uid: 0, gid: 0 });

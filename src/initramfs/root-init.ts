@@ -16,9 +16,12 @@ export function rootInitFiles({
   run,
   console,
   verify = false,
+  watchdog,
 }: Pick<BusyboxInitOptions, "modules" | "laterModules" | "coldplug" | "run" | "console"> & {
   /** Open what the table of verity-table.ts lists, and start nothing else. */
   readonly verify?: boolean;
+  /** Seconds after which a machine whose system has not come up starts again. */
+  readonly watchdog?: number | undefined;
 }): Record<string, InitFile> {
   const load = (module: string) => `insmod ${quote(module)} || say ${quote(`cannot load ${module}`)}`;
   const first = [...modules.map(load), ...(coldplug ? [COLDPLUG] : [])];
@@ -27,6 +30,7 @@ export function rootInitFiles({
       content: [
         ...PROLOGUE,
         ...first,
+        ...(watchdog === undefined ? [] : [armed(watchdog)]),
         ...run.map(quote),
         ...laterModules.map(load),
         SEARCH,
@@ -74,14 +78,43 @@ partition() {
     return
   done
 }
+# Kernels before 6.6 do not say a partition's own number in its uevent: it stands in the table (UEFI 2.10, table 5.7).
+partuuid() {
+  table=$(readlink -f "$1/..")
+  sector=$(cat "$table/queue/logical_block_size")
+  at=$((2 * sector + ($(cat "$1/partition") - 1) * 128 + 16))
+  dd if="/dev/\${table##*/}" bs=16 skip=$((at / 16)) count=1 2>/dev/null | od -An -v -tx1 | tr -d ' \\n' |
+    sed 's/^\\(..\\)\\(..\\)\\(..\\)\\(..\\)\\(..\\)\\(..\\)\\(..\\)\\(..\\)\\(....\\)/\\4\\3\\2\\1-\\6\\5-\\8\\7-\\9-/'
+}
+partition_of_uuid() {
+  wanted=$(echo "$1" | tr A-F a-f)
+  for number in /sys/class/block/*/partition; do
+    [ "$(partuuid "\${number%/partition}")" = "$wanted" ] || continue
+    found=\${number%/partition}
+    echo "/dev/\${found##*/}"
+    return
+  done
+}
 find_root() {
   case $root in
     PARTLABEL=*) partition "PARTNAME=\${root#PARTLABEL=}" ;;
-    PARTUUID=*) partition "PARTUUID=\${root#PARTUUID=}" ;;
+    PARTUUID=*) partition_of_uuid "\${root#PARTUUID=}" ;;
     LABEL=* | UUID=*) findfs "$root" 2>/dev/null ;;
     /dev/*) [ -b "$root" ] && echo "$root" ;;
   esac
 }`;
+
+/**
+ * Whoever opened the watchdog and went away without the letter V has not stopped it (kernel
+ * Documentation/watchdog/watchdog-api.rst, "Magic Close"): it runs on until the system has come up and stops it.
+ */
+const armed = (seconds: number): string => `if [ -c /dev/watchdog ]; then
+  watchdog -F -T ${seconds} -t ${seconds} /dev/watchdog &
+  sleep 0.2
+  kill -KILL $!
+else
+  say "there is no watchdog: a system that hangs stays as it is"
+fi`;
 
 const SHELL = `rescue() { say "a shell for looking around follows"; exec setsid cttyhack sh; }`;
 
@@ -123,17 +156,20 @@ efivars=/sys/firmware/efi/efivars
 mount -t efivarfs -o ro efivarfs $efivars 2>/dev/null
 loader=$efivars/LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
 if [ -f $loader ]; then
-  uuid=$(tail -c +5 $loader | tr -d '\\000')
-  for uevent in /sys/class/block/*/uevent; do
-    grep -q -i -x "PARTUUID=$uuid" "$uevent" 2>/dev/null || continue
-    slot=$(sed -n 's/^PARTNAME=.*-//p' "$uevent")
+  tries=0
+  until esp=$(partition_of_uuid "$(tail -c +5 $loader | tr -d '\\000')") && [ -n "$esp" ]; do
+    tries=$((tries + 1))
+    [ $tries -le $((wait * 10)) ] || break
+    sleep 0.1
   done
+  slot=$(sed -n 's/^PARTNAME=.*-//p' "/sys/class/block/\${esp##*/}/uevent")
 fi
 export DM_DISABLE_UDEV=1
+mark='{slot}'
 while read -r name root offset hash mount; do
-  case $root in *{slot}*)
+  case $root in *"$mark"*)
     [ -n "$slot" ] || fail "verity: cannot tell the slot of $name: the firmware does not say where it started from"
-    root=\${root%%{slot}*}$slot\${root#*{slot}} ;;
+    root=\${root%%"$mark"*}$slot\${root#*"$mark"} ;;
   esac
   tries=0
   until device=$(find_root) && [ -n "$device" ]; do

@@ -18,6 +18,8 @@ export interface PlanOptions {
   readonly agentScript: string;
   /** The text of a kernel config fragment that Bootwright brings; undefined when there is none of that name. */
   readonly readFragment: (name: string) => string | undefined;
+  /** The text of guest/update.sh. */
+  readonly updateScript: string;
   /** Which archives serve packages; asked only when one is fetched. */
   readonly aptSources: () => readonly AptSource[];
   /** This user's own copy of a bundle, by its SHA-256. */
@@ -27,6 +29,7 @@ export interface PlanOptions {
 export class PlanContext {
   readonly config: ResolvedConfig;
   readonly agentScript: string;
+  readonly updateScript: string;
   readonly readFragment: (name: string) => string | undefined;
   readonly fetch: FetchContext;
   readonly ownBundle: PlanOptions["ownBundle"];
@@ -43,6 +46,7 @@ export class PlanContext {
     this.#options = options;
     this.config = options.config;
     this.agentScript = options.agentScript;
+    this.updateScript = options.updateScript;
     this.ownBundle = options.ownBundle;
     this.readFragment = options.readFragment;
     this.fetch = { offline: options.offline, aptSources: options.aptSources };

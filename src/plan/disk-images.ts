@@ -15,6 +15,7 @@ import type { ImageSection, PlannedImage } from "./planned-image.ts";
 import { toolrootTree } from "./sources.ts";
 import { squashfsOf } from "./tree-images.ts";
 import { planTree } from "./trees.ts";
+import { slotImage } from "./updates.ts";
 
 type DiskSection = ImageSection<"disk">;
 
@@ -27,6 +28,7 @@ export function planDisk(
   const { boot, files, common } = espContents(ctx, { name, items: image.esp, find });
   const { espSize, size, sectorSize, format } = image;
   const partitions = [
+    ...slotPartitions(ctx, { name, image, find }),
     ...rootPartition(ctx, { name, image }),
     ...Object.entries(image.partitions).map(([label, part]) => extraPartition(ctx, { name, label, part, find })),
     ...dataPartition(ctx, image),
@@ -35,6 +37,7 @@ export function planDisk(
     ...espDefaults(ctx),
     name: format === "raw" ? `disk:${name}` : `disk-raw:${name}`,
     ...{ boot, files, espSize, partitions, size, sectorSize },
+    espLabel: image.layout === undefined ? undefined : "esp-a",
   });
   const fileName = `${name}.${SUFFIX[format]}`;
   const output = inFormat(ctx, { name, fileName, format, raw: blobOf(disk, "image") });
@@ -71,6 +74,31 @@ function rootPartition(ctx: PlanContext, { name, image }: { name: string; image:
       : { kind: fs, tree };
   return [{ label, type: typeOf(ctx, "root"), content, size }];
 }
+
+/** What an update replaces: filled in slot a, empty in slot b. Both EFI system partitions come first. */
+function slotPartitions(
+  ctx: PlanContext,
+  { name, image, find }: { name: string; image: DiskSection; find: Find },
+): DiskPartition[] {
+  if (image.layout === undefined) return [];
+  const both = image.layout === "ab";
+  const type = typeOf(ctx, "linux");
+  const esp: DiskPartition = {
+    label: "esp-b",
+    type: typeOf(ctx, "esp"),
+    content: { kind: "empty" },
+    size: image.espSize,
+  };
+  const slots = Object.entries(image.slots).flatMap(([slot, { size }]): DiskPartition[] => {
+    const file = slotImage(find(slot), name);
+    const first: DiskPartition = { label: `${slot}-a`, type, content: { kind: "file", file, spare: SPARE }, size };
+    return both ? [first, { label: `${slot}-b`, type, content: { kind: "like", label: `${slot}-a` } }] : [first];
+  });
+  return both ? [esp, ...slots] : slots;
+}
+
+/** Of an image's size: the next release may be larger. */
+const SPARE = 0.5;
 
 function extraPartition(
   ctx: PlanContext,

@@ -11,6 +11,7 @@ import { planEsp, planIso, planNetboot } from "./media-images.ts";
 import { planMicrovm } from "./microvm-images.ts";
 import type { PlannedImage } from "./planned-image.ts";
 import { planArchive, planOci } from "./tree-images.ts";
+import { planUpdate } from "./updates.ts";
 
 export function planImage(ctx: PlanContext, name: string): PlannedImage {
   return ctx.once(`image:${name}`, () => {
@@ -28,6 +29,8 @@ export function planImage(ctx: PlanContext, name: string): PlannedImage {
         return planEfi(ctx, { name, image });
       case "esp":
         return planEsp(ctx, { name, image, find });
+      case "update":
+        return planUpdate(ctx, { name, image, find });
       case "disk":
         return planDisk(ctx, { name, image, find });
       case "iso":

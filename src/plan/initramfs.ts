@@ -41,6 +41,7 @@ export function planInitramfs(ctx: PlanContext, name: string): PlannedInitramfs 
       init: section.init,
       root: section.root,
       verify: section.verify.length > 0,
+      watchdog: section.verify.length > 0 ? ctx.config.update?.watchdog : undefined,
       agentScript: ctx.agentScript,
       ...(section.init === "busybox" && { busybox: busyboxTree(ctx, section) }),
       ...(modules && { loadList: modules.loadList }),

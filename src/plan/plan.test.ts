@@ -47,6 +47,7 @@ async function planIn(
     offline,
     readFragment: () => "",
     agentScript: "agent",
+    updateScript: "update",
     aptSources,
     ownBundle: () => undefined,
   });

@@ -8,6 +8,7 @@ import type { PlanContext } from "./context.ts";
 import { debianRootTree } from "./debian-roots.ts";
 import { firmwareTree, modulesTree } from "./kernel-files.ts";
 import { archiveTree, gitTree, localTree, namedSourceTree, ociTree, packageTrees } from "./sources.ts";
+import { updaterTrees } from "./updates.ts";
 
 type TreeSection = ResolvedConfig["trees"][string];
 type Origin = TreeSection["from"][number];
@@ -96,6 +97,8 @@ function originTrees(ctx: PlanContext, origin: Exclude<Origin, { type: "files" }
       return [gitTree(ctx, origin)];
     case "source":
       return [namedSourceTree(ctx, origin.source)];
+    case "updater":
+      return [...updaterTrees(ctx)];
     case "modules":
       return [modulesTree(ctx, origin)];
     case "firmware": {
@@ -131,6 +134,8 @@ function describe(origin: Exclude<Origin, { type: "files" }>): string {
       return `container image ${origin.layout}`;
     case "git":
       return `git ${origin.url}`;
+    case "updater":
+      return "the updater";
     case "source":
       return `source ${origin.source}`;
     case "modules":

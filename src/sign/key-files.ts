@@ -64,6 +64,14 @@ export function loadCertificate(label: string, projectDir: string): Certificate 
   return parseCertificate(bytes, label);
 }
 
+/** Text of a minisign public key. Throws PATH_MISSING. */
+export function loadPublicKey(key: KeyConfig, projectDir: string): string {
+  const label = keyFiles(key.file).public;
+  const bytes = readIfExists(path.resolve(projectDir, label));
+  if (bytes !== undefined) return bytes.toString("utf8");
+  throw new BootwrightError("PATH_MISSING", `the public key ${label} is not there`, { hint: "bootwright keys init" });
+}
+
 export const hasSecret = (key: KeyConfig, projectDir: string): boolean =>
   key.pkcs11 !== undefined || fs.existsSync(path.resolve(projectDir, keyFiles(key.file).secret));
 

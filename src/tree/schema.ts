@@ -153,6 +153,16 @@ const originSchema = z.union([
     })
     .transform((origin) => ({ type: "firmware" as const, ...origin })),
   z
+    .strictObject({
+      updater: z
+        .literal(true)
+        .describe(
+          "What a machine updates itself with: the program bootwright-update, its settings, and the key it trusts.",
+        ),
+      to,
+    })
+    .transform(({ to }) => ({ type: "updater" as const, to })),
+  z
     .strictObject({ tree: nameText().describe("Another tree of this project."), to })
     .transform((origin) => ({ type: "tree" as const, ...origin })),
   z

@@ -31,6 +31,8 @@ export interface BootWatchOptions {
   readonly onPhase: (phase: PhaseTime) => void;
   /** The boot is over, badly. Called once. */
   readonly onFailure: (error: BootwrightError) => void;
+  /** It starts again by itself: once it was ready, a panic is no end. */
+  readonly restarts?: boolean;
   /** The console's pattern for ready, when the caller gave one. */
   readonly readyPattern?: RegExp | undefined;
 }
@@ -93,7 +95,7 @@ export class BootWatch {
     this.#recognisePhase(text);
     if (this.#options.readyPattern?.test(text)) this.ready();
     // A guest that is ready may print any log on its console: from then on only a panic counts.
-    if (this.#phase === "ready" ? hasPanicked(text) : isFatal(text)) this.#fatalSoon();
+    if (this.#phase === "ready" ? hasPanicked(text) && !this.#options.restarts : isFatal(text)) this.#fatalSoon();
   }
 
   #recognisePhase(text: string): void {

@@ -7,7 +7,7 @@ import type { Arch, BootSource } from "./spec.ts";
 
 export interface Firmware {
   readonly code: string;
-  /** In the scratch directory. */
+  /** In the scratch directory, or the machine's own. */
   readonly vars: string;
   readonly secure: boolean;
 }
@@ -25,7 +25,8 @@ export function prepareFirmware(arch: Arch, boot: BootSource & { kind: "uefi" },
       `this host lacks ${secure ? "Secure Boot " : ""}UEFI firmware for ${arch}`,
       { hint: `bootwright doctor --fix, or: sudo apt-get install -y --no-install-recommends ${firmwarePackage}` },
     );
-  const vars = path.join(scratch, "vars.fd");
+  const vars = boot.variables ?? path.join(scratch, "vars.fd");
+  if (existsSync(vars)) return { code: found.code, vars, secure };
   try {
     copyFileSync(found.vars, vars);
   } catch (error) {

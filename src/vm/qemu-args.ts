@@ -114,6 +114,11 @@ function mediumArgs(medium: UefiMedium, bus: Bus): readonly string[] {
         ...["-drive", `if=none,id=boot,format=${medium.format ?? "raw"},snapshot=on,file=${quote(medium.path)}`],
         ...["-device", `virtio-blk-${bus},drive=boot,bootindex=0${sectors(medium.sectorSize)}`],
       ];
+    case "disk":
+      return [
+        ...["-drive", `if=none,id=boot,format=raw,file=${quote(medium.path)}`],
+        ...["-device", `virtio-blk-${bus},drive=boot${sectors(medium.sectorSize)}`],
+      ];
     case "network":
       return []; // Part of the network card.
     case "iso":

@@ -178,6 +178,7 @@ export class QemuMachine implements Machine {
   #watchBoot(): BootWatch {
     const { spec, options, emit, accelerator } = this.#parts;
     return new BootWatch(this.console, {
+      restarts: spec.onReboot === "restart",
       clock: systemClock,
       name: this.name,
       idle: { ...IDLE_LIMITS[accelerator.name], ...options.idle },

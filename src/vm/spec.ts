@@ -14,6 +14,8 @@ export type UefiMedium =
       readonly format?: "raw" | "qcow2" | "vpc" | "vmdk";
     }
   | { readonly kind: "iso"; readonly path: string }
+  /** A raw disk that the machine owns: it writes to it, and the firmware alone chooses what starts (its BootOrder). */
+  | { readonly kind: "disk"; readonly path: string; readonly sectorSize?: 512 | 4096 }
   /** The network card's own boot: QEMU serves the directory by TFTP, and names the file in its DHCP answers. */
   | { readonly kind: "network"; readonly directory: string; readonly file: string };
 
@@ -31,6 +33,8 @@ export type BootSource =
       readonly medium: UefiMedium;
       /** A variable store with keys enrolled turns Secure Boot on (the SMM build of the firmware, about 4x slower). */
       readonly secureBoot?: { readonly vars: string };
+      /** The machine's own variables, kept from one run to the next; made from the firmware's when there are none. */
+      readonly variables?: string;
     };
 
 export type Disk =
@@ -65,7 +69,7 @@ export interface MachineSpec {
   readonly extraArgs?: readonly string[];
   /** What tells that the guest is ready. Default `"event"`: `{"event":"ready"}` on the events port. */
   readonly ready?: "event" | "started" | RegExp;
-  /** What a guest's reboot does; default `"stop"`. */
+  /** What a guest's reboot does; default `"stop"`. With `"restart"` a panic after it was ready is no end either. */
   readonly onReboot?: "stop" | "restart";
 }
 

@@ -13,6 +13,10 @@ const EXAMPLES = path.join(import.meta.dirname, "../../examples");
 
 /** What a user makes before the first build, and what the tests choose. */
 const PREPARED: Readonly<Record<string, (dir: string) => Promise<Record<string, string>>>> = {
+  initos: async (dir) => {
+    expect(await runCli(["keys", "init"], { cwd: dir })).toMatchObject({ exit: 0 });
+    return {};
+  },
   "debian-server": async (dir) => {
     const key = ["-q", "-t", "ed25519", "-N", "", "-C", "admin", "-f", path.join(dir, "admin")];
     execFileSync(needProgram("ssh-keygen", "openssh-client"), key);
@@ -22,7 +26,7 @@ const PREPARED: Readonly<Record<string, (dir: string) => Promise<Record<string, 
 
 test.each(fs.readdirSync(EXAMPLES))("%s", { timeout: 3_600_000 }, async (name) => {
   const dir = path.join(temporaryDir(), name);
-  const leftOut = new Set(["out", "bootwright.lock", "test-results", "admin", "admin.pub"]);
+  const leftOut = new Set(["keys", "out", "bootwright.lock", "test-results", "admin", "admin.pub"]);
   fs.cpSync(path.join(EXAMPLES, name), dir, { recursive: true, filter: (file) => !leftOut.has(path.basename(file)) });
   const env = (await PREPARED[name]?.(dir)) ?? {};
   const built = await runCli(["build"], { cwd: dir, env });

@@ -20,10 +20,13 @@ export function booted(
 }
 
 /** A machine that starts from files as they are, not from a project. */
-export const bootFiles = (boot: MachineSpec["boot"], spec: Partial<MachineSpec> = {}): Promise<Machine> =>
+export const bootFiles = (
+  boot: MachineSpec["boot"],
+  { signal, ...spec }: Partial<MachineSpec> & { readonly signal?: AbortSignal } = {},
+): Promise<Machine> =>
   startMachine(
     { name: "test", boot, ...spec },
-    { accelerator: { cacheFile: path.join(sharedStore(), "accelerator.json") } },
+    { accelerator: { cacheFile: path.join(sharedStore(), "accelerator.json") }, ...(signal && { signal }) },
   );
 
 /** What a command prints in the guest; throws when it fails there. */

@@ -1,0 +1,89 @@
+import { defineProject } from "bootwright";
+
+const script = (...lines: string[]) => ({ content: `#!/bin/sh\n${lines.join("\n")}\n`, executable: true });
+
+// A host whose every byte is signed: firmware checks the UKI, the UKI's initramfs opens the host's root and the kernel's
+// modules by their hashes. Two slots, of which an update writes the other one. `bootwright keys init` comes first.
+export default defineProject({
+  name: "initos",
+  version: "1.0",
+  kernel: { from: "debian", package: "linux-image-cloud-amd64" },
+  keys: {
+    pk: { file: "./keys/pk" },
+    kek: { file: "./keys/kek" },
+    db: { file: "./keys/db" },
+    update: { file: "./keys/update", type: "ed25519" },
+  },
+  update: { release: 1, floor: 1, health: ["/usr/sbin/initos-health"], watchdog: 60 },
+  trees: {
+    host: {
+      from: [{ debian: ["busybox-static"], unpack: true }, { updater: true }, { dir: "./host" }],
+      files: {
+        "/bin/sh": { symlink: "busybox" },
+        "/sbin/init": { content: "#!/bin/sh\nexec /bin/busybox init\n", executable: true },
+        // The kernel's modules are an image of their own: a new kernel leaves the host's root as it is.
+        "/lib/modules": { symlink: "/opt/modules/lib/modules" },
+        "/opt/modules": { directory: true },
+        "/data": { directory: true },
+        "/dev": { directory: true },
+        "/mnt": { directory: true },
+        "/proc": { directory: true },
+        "/run": { directory: true },
+        "/sys": { directory: true },
+        "/tmp": { directory: true },
+      },
+      remove: ["/usr/share/doc", "/usr/share/man", "/usr/share/initramfs-tools"],
+      hostname: "initos",
+      users: { root: { password: "none" } },
+    },
+    modules: { from: [{ modules: "all" }] },
+  },
+  initramfs: {
+    init: "busybox",
+    root: true,
+    verify: [
+      { image: "host", device: "PARTLABEL=host-{slot}" },
+      { image: "modules", device: "PARTLABEL=modules-{slot}", mount: "/opt/modules" },
+    ],
+    modules: ["virtio_pci", "virtio_blk", "erofs", "squashfs", "efivarfs", "softdog"],
+  },
+  images: {
+    host: { kind: "erofs", tree: "host", verity: true },
+    modules: { kind: "squashfs", tree: "modules", verity: true },
+    uki: { kind: "uki", cmdline: "console=ttyS0 quiet panic=3", sign: "db" },
+    disk: {
+      kind: "disk",
+      layout: "ab",
+      esp: ["uki"],
+      espSize: "64MiB",
+      slots: ["host", "modules"],
+      data: { size: "32MiB" },
+    },
+    usb: { kind: "disk", layout: "usb", esp: ["uki"], espSize: "64MiB", slots: ["host", "modules"] },
+    update: { kind: "update", disk: "disk" },
+  },
+  machines: {
+    host: { image: "disk", secureBoot: true, memory: "768MiB", ready: "^initos# " },
+    usb: { image: "usb", secureBoot: true, memory: "768MiB", ready: "^initos# " },
+  },
+  // What the tests update to, besides a release that is well.
+  profiles: {
+    next: { version: "2.0", update: { release: 2 } },
+    hangs: {
+      version: "3.0",
+      update: { release: 3 },
+      trees: { host: { files: { "/etc/init.d/start": script("while :; do busybox sleep 1; done") } } },
+    },
+    panics: {
+      version: "4.0",
+      update: { release: 4 },
+      trees: { host: { files: { "/sbin/init": script("exit 1") } } },
+    },
+    unhealthy: {
+      version: "5.0",
+      update: { release: 5 },
+      trees: { host: { files: { "/usr/sbin/initos-health": script("exit 1") } } },
+    },
+    older: { version: "0.9", update: { release: 0, floor: 0 } },
+  },
+});
