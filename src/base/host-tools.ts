@@ -87,6 +87,7 @@ export const HOST_TOOLS = {
   umoci: program("umoci", "umoci", "write container images, and unpack ours", "test"),
   sbsign: program("sbsign", "sbsigntool", "sign and verify EFI programs as others do", "test"),
   "sign-efi-sig-list": program("sign-efi-sig-list", "efitools", "make Secure Boot variables as others do", "test"),
+  modinfo: program("modinfo", "kmod", "read the signatures of our kernel modules", "test"),
   openssl: program("openssl", "openssl", "check our certificates and signatures", "test"),
   veritysetup: program("veritysetup", "cryptsetup-bin", "check our dm-verity hash trees", "test"),
   minisign: program("minisign", "minisign", "sign and verify catalogs as others do", "test"),

@@ -21,8 +21,8 @@ export interface Project<
   C extends string,
   S extends string,
 > extends Omit<ProjectInput, Referring> {
-  readonly kernel?: Kernel<NoInfer<C>>;
-  readonly kernels?: Readonly<Record<K, Kernel<NoInfer<C>>>>;
+  readonly kernel?: Kernel<NoInfer<C>, NoInfer<S>>;
+  readonly kernels?: Readonly<Record<K, Kernel<NoInfer<C>, NoInfer<S>>>>;
   readonly tree?: Tree<NoInfer<T>>;
   readonly trees?: Readonly<Record<T, Tree<NoInfer<T>>>>;
   readonly initramfs?: Initramfs<NoInfer<K>, NoInfer<T>> | Readonly<Record<I, Initramfs<NoInfer<K>, NoInfer<T>>>>;
@@ -80,6 +80,7 @@ type Image<K extends string, T extends string, I extends string, M extends strin
     initramfs: I | "none";
     contains: Contained<M>;
     esp: Contained<M>;
+    menu: Menu<M>;
     boot: M;
     payload: readonly M[];
     sign: S;
@@ -87,7 +88,15 @@ type Image<K extends string, T extends string, I extends string, M extends strin
     partitions: Readonly<Record<string, Partition<M>>>;
   }
 >;
-type Kernel<C extends string> = Replace<NonNullable<ProjectInput["kernel"]>, { catalog: C | "local" }>;
+type WrittenMenu = NonNullable<Extract<WrittenImage, { kind: "disk" }>["menu"]>;
+type Menu<M extends string> = Omit<WrittenMenu, "default" | "tries"> & {
+  default?: M;
+  tries?: number | Readonly<Partial<Record<M, number>>>;
+};
+type Kernel<C extends string, S extends string> = Replace<
+  NonNullable<ProjectInput["kernel"]>,
+  { catalog: C | "local"; signModules: S }
+>;
 type Catalog<S extends string> = Replace<NonNullable<ProjectInput["catalogs"]>[string], { sign: S }>;
 type Publication<K extends string, C extends string> = Replace<
   NonNullable<ProjectInput["publish"]>[string],

@@ -27,6 +27,7 @@ const SOURCES = [
 ];
 
 const RULES: readonly Rule[] = [
+  { at: ["kernels", "*", "signModules"], what: "key", in: [["keys"]] },
   { at: ["kernels", "*", "catalog"], what: "catalog", in: [["catalogs"]], except: LOCAL },
   { at: ["catalogs", "*", "sign"], what: "key", in: [["keys"]] },
   { at: ["images", "*", "verity", "image"], what: "image", in: [["images"]] },
@@ -44,6 +45,7 @@ const RULES: readonly Rule[] = [
   { at: ["images", "*", "initramfs"], what: "initramfs", in: [["initramfs"]], except: NONE },
   { at: ["images", "*", "contains", "*"], what: "image", in: [["images"]] },
   { at: ["images", "*", "esp", "*"], what: "image", in: [["images"]] },
+  { at: ["images", "*", "menu", "default"], what: "image", in: [["images"]] },
   { at: ["images", "*", "boot"], what: "image", in: [["images"]] },
   { at: ["images", "*", "of", "*"], what: "image", in: [["images"]] },
   { at: ["images", "*", "payload", "*"], what: "image", in: [["images"]] },

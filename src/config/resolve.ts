@@ -5,6 +5,7 @@ import type { MachineConfig } from "../vm/schema.ts";
 import { isBootable } from "./bootable.ts";
 import { type ResolvedCatalog, resolveCatalogs } from "./catalogs.ts";
 import type { ConfigIssue } from "./issue.ts";
+import { menuIssues } from "./menu.ts";
 import type { ConfigPath } from "./path.ts";
 import { NONE } from "./references.ts";
 import type { ProjectOutput } from "./schema.ts";
@@ -128,7 +129,8 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     }),
   );
 
-  issues.push(...verityIssues(config), ...updateIssues, ...catalogIssues, ...sharedSourceNames(config));
+  issues.push(...verityIssues(config), ...menuIssues(config), ...updateIssues);
+  issues.push(...catalogIssues, ...sharedSourceNames(config));
   issues.push(...missingAlpine(config), ...treeCycles(config));
   const { profiles: _, ...rest } = config;
   const seed = config.seed ?? config.name;

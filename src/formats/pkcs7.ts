@@ -48,11 +48,17 @@ export async function signContent(
 export async function signDetached(
   signer: Signer,
   bytes: Uint8Array,
-  { bare, certificates = true }: { readonly bare: boolean; readonly certificates?: boolean },
+  options: {
+    readonly bare: boolean;
+    readonly certificates?: boolean;
+    /** Names SHA-256 without parameters (RFC 5754 §2), as CMS does and older PKCS #7 does not. Default false. */
+    readonly plainDigest?: boolean;
+  },
 ): Promise<Buffer> {
+  const { bare, certificates = true, plainDigest = false } = options;
   const signature = await signer.sign(bytes);
   const content = derSequence(derOid(PKCS7.data));
-  const data = signedData(signer.certificate, { content, attributes: [], signature, certificates });
+  const data = signedData(signer.certificate, { content, attributes: [], signature, certificates, plainDigest });
   return bare ? data : contentInfo(data);
 }
 
@@ -65,20 +71,22 @@ function signedData(
     readonly attributes: readonly Uint8Array[];
     readonly signature: Uint8Array;
     readonly certificates?: boolean;
+    readonly plainDigest?: boolean;
   },
 ): Buffer {
+  const digest = parts.plainDigest ? derSequence(derOid(OID.sha256)) : SHA256_IDENTIFIER;
   const { issuer, serial, publicKey } = certificate;
   const signerInfo = derSequence(
     derInteger(1),
     derSequence(issuer, serial),
-    SHA256_IDENTIFIER,
+    digest,
     ...parts.attributes,
     encryptionAlgorithm(publicKey),
     derOctets(parts.signature),
   );
   return derSequence(
     derInteger(1),
-    derSet(SHA256_IDENTIFIER),
+    derSet(digest),
     parts.content,
     ...(parts.certificates === false ? [] : [derContext(0, certificate.der)]),
     derSet(signerInfo),

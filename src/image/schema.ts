@@ -61,6 +61,16 @@ const uki = z.strictObject({
     .describe(
       "Processor microcode as the .ucode section, for stubs of systemd 256 and later. Otherwise: `initramfs.microcode`.",
     ),
+  title: z
+    .string()
+    .regex(/^[^\0-\x1f"\\$`]{1,64}$/, "expected one line of at most 64 characters, without quotes")
+    .optional()
+    .describe("What a boot menu shows. Default: the project's name and version."),
+  sortKey: z
+    .string()
+    .regex(/^[a-z0-9._-]{1,64}$/, "expected lower-case letters, digits, ., _ and -")
+    .optional()
+    .describe("Orders entries of a boot menu, smallest first. Default: the image's name."),
   osRelease: hostPath().optional().describe("os-release file. Default: made from the project's name and version."),
   sbat: hostPath().optional().describe("SBAT file. Default: the stub's own."),
   stub: hostPath()
@@ -95,9 +105,31 @@ const espContents = z
   )
   .min(1);
 
+const tries = z.int().min(1).max(99);
+
+const menu = z
+  .strictObject({
+    default: nameText().optional().describe("Entry that is started by itself. Default: the first image."),
+    timeout: z
+      .int()
+      .min(0)
+      .max(600)
+      .default(3)
+      .describe("Seconds that the menu is shown; 0: only while a key is held down."),
+    tries: z
+      .union([tries, z.record(nameText(), tries)])
+      .optional()
+      .describe(
+        "How often an entry is started without having been marked as good before the next one is: a number for the default entry, or numbers by entry.",
+      ),
+  })
+  .optional()
+  .describe("systemd-boot as the boot file, and the images, all of kind uki, as its entries under EFI/Linux.");
+
 const esp = z.strictObject({
   kind: z.literal("esp"),
   contains: espContents.describe("Images by name (the first becomes the default boot file), and further files."),
+  menu,
   format: z.enum(["image", "directory"]).default("image").describe("A FAT file system image, or a directory."),
   size: sizeText()
     .transform(parseSize)
@@ -149,6 +181,7 @@ const disk = z.strictObject({
   esp: espContents.describe(
     "What is on the EFI system partition: images by name, of which firmware starts the first, and further files.",
   ),
+  menu,
   espSize: sizeText()
     .prefault("1GiB")
     .transform(parseSize)

@@ -86,13 +86,21 @@ const outOfTree = z.strictObject({
   subdir: z.string().min(1).optional().describe("The directory of it that holds the Makefile. Default: the top."),
 });
 
+const signModules = nameText()
+  .optional()
+  .describe(
+    "Key of `keys` by which each module is signed, in place of any signature that it has. The kernel must know the key, and its secret must be here.",
+  );
+
 export const kernelSchema = z.discriminatedUnion("from", [
   z.strictObject({
     from: z.literal("debian"),
+    signModules,
     package: packageName().describe('Kernel package or meta package, such as "linux-image-cloud-amd64".'),
   }),
   z.strictObject({
     from: z.literal("catalog"),
+    signModules,
     catalog: nameText()
       .optional()
       .describe(
@@ -109,12 +117,14 @@ export const kernelSchema = z.discriminatedUnion("from", [
   }),
   z.strictObject({
     from: z.literal("file"),
+    signModules,
     image: hostPath().describe("The kernel image: bzImage on x86_64, Image on aarch64."),
     config: hostPath().optional().describe("Its .config, where known."),
     modules: hostPath().optional().describe("Its module directory: the one that holds modules.dep or kernel/."),
   }),
   z.strictObject({
     from: z.literal("source"),
+    signModules,
     source: kernelSource.describe(
       "The source: { version } of kernel.org, { debian } package, { url }, { git, ref } or { path }.",
     ),

@@ -2,7 +2,7 @@
 import { checksumsStage } from "../image/checksums.ts";
 import { blobOf, type OutputRef } from "../stage/stage.ts";
 import type { BlobArtifact, TreeArtifact } from "../store/artifact.ts";
-import type { Find } from "./media-images.ts";
+import type { Find } from "./esp-contents.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
 
 export function planChecksums({

@@ -10,7 +10,7 @@ import { blobOf, type OutputRef } from "../stage/stage.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
 import type { PlanContext } from "./context.ts";
 import { espDefaults } from "./efi-images.ts";
-import { espContents, type Find } from "./media-images.ts";
+import { espContents, type Find } from "./esp-contents.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
 import { toolrootTree } from "./sources.ts";
 import { squashfsOf } from "./tree-images.ts";
@@ -25,7 +25,7 @@ export function planDisk(
   ctx: PlanContext,
   { name, image, find }: { name: string; image: DiskSection; find: Find },
 ): PlannedImage {
-  const { boot, files, common } = espContents(ctx, { name, items: image.esp, find });
+  const { boot, files, common } = espContents(ctx, { ...image, name, items: image.esp, find });
   const { espSize, size, sectorSize, format } = image;
   const partitions = [
     ...slotPartitions(ctx, { name, image, find }),

@@ -29,7 +29,7 @@ export function planUki(ctx: PlanContext, { name, image }: { name: string; image
       release: planKernel(ctx, image.kernel).release,
       cmdline: image.cmdline,
       cmdlineFile: verityRoot(ctx, { name, image }),
-      osRelease: osRelease(ctx.config, name),
+      osRelease: osRelease(ctx.config, { name, image }),
       osReleaseFile: file(image.osRelease),
       splash: file(image.splash),
       dtb: file(image.dtb),
@@ -222,7 +222,7 @@ export function directParts(
 }
 
 /** systemd's stub or boot loader, from the distribution's package. */
-function efiProgram(ctx: PlanContext, program: "stub" | "boot"): BlobInput {
+export function efiProgram(ctx: PlanContext, program: "stub" | "boot"): BlobInput {
   return ctx.once(`efi-program:${program}`, () => {
     const tag = ctx.config.arch === "aarch64" ? "aa64" : "x64";
     const path = `usr/lib/systemd/boot/efi/${program === "stub" ? `linux${tag}.efi.stub` : `systemd-boot${tag}.efi`}`;
@@ -236,13 +236,14 @@ function efiProgram(ctx: PlanContext, program: "stub" | "boot"): BlobInput {
   });
 }
 
-function osRelease(config: ResolvedConfig, image: string): string {
-  const lines = [
-    `ID=${config.name}`,
-    `NAME="${config.name}"`,
-    `PRETTY_NAME="${config.name}${config.version === undefined ? "" : ` ${config.version}`}"`,
-  ];
+/** Boot menus show PRETTY_NAME, and sort by IMAGE_ID. */
+function osRelease(
+  config: ResolvedConfig,
+  { name, image }: { name: string; image: { title?: string | undefined; sortKey?: string | undefined } },
+): string {
+  const title = image.title ?? `${config.name}${config.version === undefined ? "" : ` ${config.version}`}`;
+  const lines = [`ID=${config.name}`, `NAME="${config.name}"`, `PRETTY_NAME="${title}"`];
   if (config.version !== undefined) lines.push(`VERSION_ID="${config.version}"`);
-  lines.push(`IMAGE_ID="${image}"`);
+  lines.push(`IMAGE_ID="${image.sortKey ?? name}"`);
   return `${lines.join("\n")}\n`;
 }

@@ -3,6 +3,9 @@ import { BootwrightError } from "../base/errors.ts";
 import { kernelFromFiles } from "../kernel/files.ts";
 import { indexModules } from "../kernel/module-index.ts";
 import { kernelFromPackage } from "../kernel/package.ts";
+import { signModulesStage } from "../kernel/sign-modules.ts";
+import { keyFiles } from "../sign/key-files.ts";
+import { loadSigner } from "../sign/load-signer.ts";
 import { type BlobInput, blobOf, type TreeInput, treeOf } from "../stage/stage.ts";
 import { planBundleKernel } from "./bundles.ts";
 import type { PlanContext } from "./context.ts";
@@ -29,11 +32,11 @@ export function planKernel(ctx: PlanContext, name: string): PlannedKernel {
   return ctx.once(`kernel:${name}`, () => {
     const config = ctx.config.kernels[name];
     if (config === undefined) throw new BootwrightError("NAME_UNKNOWN", `the config has no kernel ${name}`);
-    if (config.from === "catalog") return planned(name, planBundleKernel(ctx, { name, kernel: config }));
+    if (config.from === "catalog") return planned(ctx, name, planBundleKernel(ctx, { name, kernel: config }));
     if (config.from === "source") {
       const configOf = (kernel: string) => planKernel(ctx, kernel).config;
       const { kernel, parts } = planSourceKernel(ctx, { name, config, configOf });
-      return { ...planned(name, kernel), source: parts };
+      return { ...planned(ctx, name, kernel), source: parts };
     }
     const stage =
       config.from === "debian"
@@ -52,7 +55,7 @@ export function planKernel(ctx: PlanContext, name: string): PlannedKernel {
             config: config.config === undefined ? undefined : localBlob(ctx, config.config),
             modules: config.modules === undefined ? undefined : localTree(ctx, config.modules),
           });
-    return planned(name, {
+    return planned(ctx, name, {
       image: blobOf(stage, "image"),
       config: blobOf(stage, "config"),
       systemMap: blobOf(stage, "systemMap"),
@@ -62,7 +65,25 @@ export function planKernel(ctx: PlanContext, name: string): PlannedKernel {
   });
 }
 
-function planned(name: string, kernel: Omit<PlannedKernel, "index" | "devices">): PlannedKernel {
+function planned(ctx: PlanContext, name: string, unsigned: Omit<PlannedKernel, "index" | "devices">): PlannedKernel {
+  const kernel = { ...unsigned, modules: signedModules(ctx, { name, kernel: unsigned }) };
   const index = indexModules({ name: `modules:${name}`, modules: kernel.modules });
   return { ...kernel, index: blobOf(index, "index"), devices: blobOf(index, "devices") };
+}
+
+/** Before anything is taken out of them, so that initramfs, trees and images all have the signed ones. */
+function signedModules(
+  ctx: PlanContext,
+  { name, kernel }: { name: string; kernel: Pick<PlannedKernel, "modules" | "config"> },
+): TreeInput {
+  const key = ctx.config.kernels[name]!.signModules;
+  if (key === undefined) return kernel.modules;
+  const { dir } = ctx.config;
+  const config = ctx.config.keys[key]!;
+  const stage = signModulesStage({
+    ...{ name: `sign-modules:${name}`, modules: kernel.modules, config: kernel.config, key },
+    certificate: localBlob(ctx, keyFiles(config.file).certificate),
+    signer: () => loadSigner(config, dir),
+  });
+  return treeOf(stage, "tree");
 }

@@ -5,20 +5,19 @@ import { espImageStage, espTreeStage } from "../image/esp-stage.ts";
 import { isoCommand } from "../image/iso-command.ts";
 import { netbootStage } from "../image/netboot.ts";
 import { commandStage } from "../stage/command.ts";
-import { type BlobInput, blobOf, type OutputRef, treeOf } from "../stage/stage.ts";
+import { blobOf, type OutputRef, treeOf } from "../stage/stage.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
 import type { PlanContext } from "./context.ts";
 import { bootEsp, espDefaults } from "./efi-images.ts";
+import { espContents, type Find } from "./esp-contents.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
-import { localBlob, toolrootTree } from "./sources.ts";
-
-export type Find = (name: string) => PlannedImage;
+import { toolrootTree } from "./sources.ts";
 
 export function planEsp(
   ctx: PlanContext,
   { name, image, find }: { name: string; image: ImageSection<"esp">; find: Find },
 ): PlannedImage {
-  const { boot, files, common } = espContents(ctx, { name, items: image.contains, find });
+  const { boot, files, common } = espContents(ctx, { ...image, name, items: image.contains, find });
   const options = { ...espDefaults(ctx), name: `esp:${name}`, boot, files, label: image.label, size: image.size };
   if (image.format === "directory")
     return {
@@ -75,38 +74,5 @@ export function planNetboot(
     ...{ name, kind: "pxe", output, fileName: name, agent: boot.agent ?? false },
     ...(boot.direct && { direct: boot.direct }),
     network: { root: output, file },
-  };
-}
-
-/** Images and files on an EFI system partition: the first image is what firmware starts. */
-export function espContents(
-  ctx: PlanContext,
-  { name, items, find }: { name: string; items: ImageSection<"esp">["contains"]; find: Find },
-) {
-  const files: { path: string; content: BlobInput }[] = [];
-  let boot: BlobInput | undefined;
-  let first: PlannedImage | undefined;
-  for (const item of items) {
-    if (typeof item !== "string") {
-      files.push({ path: item.to.replace(/^\/+/, ""), content: localBlob(ctx, item.file) });
-      continue;
-    }
-    const contained = find(item);
-    if (contained.output.kind !== "blob")
-      throw new BootwrightError("UNSUPPORTED", `image ${name} contains ${item}, which is a directory`, {
-        hint: "contain UKIs, EFI files and single files",
-      });
-    const content = contained.output as OutputRef<BlobArtifact>;
-    if (boot === undefined) {
-      boot = content;
-      first = contained;
-    } else
-      files.push({ path: contained.kind === "uki" ? `EFI/Linux/${contained.fileName}` : contained.fileName, content });
-  }
-  if (boot === undefined) throw new BootwrightError("CONFIG_INVALID", `image ${name} contains no image to boot`);
-  return {
-    boot,
-    files,
-    common: { name, ...(first?.direct && { direct: first.direct }), agent: first?.agent ?? false },
   };
 }

@@ -11,7 +11,7 @@ import { updateBundle } from "../update/update-bundle.ts";
 import { updaterTree } from "../update/updater-tree.ts";
 import type { PlanContext } from "./context.ts";
 import { architecture, espDefaults } from "./efi-images.ts";
-import { espContents, type Find } from "./media-images.ts";
+import { espContents, type Find } from "./esp-contents.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
 import { localBlob, packageRoot } from "./sources.ts";
 

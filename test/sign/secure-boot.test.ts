@@ -25,9 +25,11 @@ images:
   uki: { kind: uki, cmdline: console=ttyS0 quiet, sign: db }
   revoked: { kind: uki, cmdline: console=ttyS0 revoked, sign: db }
   loader: { kind: efi, embed: none, cmdline: console=ttyS0 quiet, sign: db }
+  menu: { kind: esp, contains: [uki, revoked], menu: { default: revoked, timeout: 0 } }
 machines:
   uki: { image: uki, secureBoot: true }
   loader: { image: loader, secureBoot: true }
+  menu: { image: menu, secureBoot: true }
 `;
 
 let project = "";
@@ -124,6 +126,13 @@ test("a machine of the config starts with Secure Boot on, and its kernel knows",
 
 test("systemd-boot, signed, starts a signed kernel", async () => {
   await booted(project, { name: "loader" }, async (machine) => {
+    expect(await guestOutput(machine, "dmesg")).toMatch(/secureboot: Secure boot enabled/);
+  });
+}, 400_000);
+
+test("behind a menu, systemd-boot and the default entry are signed", async () => {
+  await booted(project, { name: "menu" }, async (machine) => {
+    expect(await guestOutput(machine, "cat /proc/cmdline")).toMatch(/ revoked/); // Not revoked for this machine.
     expect(await guestOutput(machine, "dmesg")).toMatch(/secureboot: Secure boot enabled/);
   });
 }, 400_000);

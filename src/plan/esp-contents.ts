@@ -1,0 +1,64 @@
+/** What lies on an EFI system partition: images and files, with a menu in front of them. */
+import { BootwrightError } from "../base/errors.ts";
+import type { BlobInput, OutputRef } from "../stage/stage.ts";
+import type { BlobArtifact } from "../store/artifact.ts";
+import { type BootMenu, planBootMenu } from "./boot-menu.ts";
+import type { PlanContext } from "./context.ts";
+import type { ImageSection, PlannedImage } from "./planned-image.ts";
+import { localBlob } from "./sources.ts";
+
+/** Plans an image by name. */
+export type Find = (name: string) => PlannedImage;
+
+interface EspFile {
+  readonly path: string;
+  readonly content: BlobInput;
+}
+
+export interface EspContents {
+  /** What firmware starts. */
+  readonly boot: BlobInput;
+  readonly files: readonly EspFile[];
+  readonly common: Pick<PlannedImage, "name" | "direct" | "agent">;
+}
+
+export interface EspWish {
+  readonly name: string;
+  /** The first image is what firmware starts, unless a menu says otherwise. */
+  readonly items: ImageSection<"esp">["contains"];
+  readonly find: Find;
+  readonly menu?: BootMenu | undefined;
+}
+
+export function espContents(ctx: PlanContext, { name, items, find, menu }: EspWish): EspContents {
+  const images = items.filter((item) => typeof item === "string").map(find);
+  if (images.length === 0) throw new BootwrightError("CONFIG_INVALID", `image ${name} contains no image to boot`);
+  for (const image of images)
+    if (image.output.kind !== "blob")
+      throw new BootwrightError("UNSUPPORTED", `image ${name} contains ${image.name}, which is a directory`, {
+        hint: "contain UKIs, EFI files and single files",
+      });
+  const { first, boot, files } =
+    menu === undefined ? plain(images) : planBootMenu(ctx, { name, menu, entries: images });
+  const given = items.flatMap((item) =>
+    typeof item === "string" ? [] : { path: item.to.replace(/^\/+/, ""), content: localBlob(ctx, item.file) },
+  );
+  return {
+    boot,
+    files: [...files, ...given],
+    common: { name, ...(first.direct && { direct: first.direct }), agent: first.agent ?? false },
+  };
+}
+
+/** The first image is the boot program, the others lie beside it. */
+function plain(images: readonly PlannedImage[]): { first: PlannedImage; boot: BlobInput; files: readonly EspFile[] } {
+  const [first, ...others] = images;
+  return {
+    first: first!,
+    boot: first!.output as OutputRef<BlobArtifact>,
+    files: others.map(({ kind, fileName, output }) => ({
+      path: kind === "uki" ? `EFI/Linux/${fileName}` : fileName,
+      content: output as OutputRef<BlobArtifact>,
+    })),
+  };
+}
