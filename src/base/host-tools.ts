@@ -90,6 +90,7 @@ export const HOST_TOOLS = {
   modinfo: program("modinfo", "kmod", "read the signatures of our kernel modules", "test"),
   openssl: program("openssl", "openssl", "check our certificates and signatures", "test"),
   veritysetup: program("veritysetup", "cryptsetup-bin", "check our dm-verity hash trees", "test"),
+  gcc: program("gcc", "build-essential", "compile a program to strip", "test"),
   minisign: program("minisign", "minisign", "sign and verify catalogs as others do", "test"),
   mmdebstrap: program("mmdebstrap", "mmdebstrap", "make a Debian root to hold ours against", "test"),
   "ssh-keygen": program("ssh-keygen", "openssh-client", "make a key for the machines that tests log into", "test"),

@@ -1,13 +1,16 @@
 /** `trees`, and the files of an initramfs → stages. */
 import { BootwrightError } from "../base/errors.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
-import { type BlobInput, type TreeInput, treeOf } from "../stage/stage.ts";
+import { importArchive } from "../source/import-archive.ts";
+import { commandStage } from "../stage/command.ts";
+import { type BlobInput, blobOf, type TreeInput, treeOf } from "../stage/stage.ts";
 import { composeTree, type DeclaredFile, type Placement } from "../tree/compose.ts";
+import { elfArchive, replaceElf, stripScript } from "../tree/strip.ts";
 import { alpineTree } from "./alpine-roots.ts";
 import type { PlanContext } from "./context.ts";
 import { debianRootTree } from "./debian-roots.ts";
 import { firmwareTree, modulesTree } from "./kernel-files.ts";
-import { archiveTree, gitTree, localTree, namedSourceTree, ociTree, packageTrees } from "./sources.ts";
+import { archiveTree, gitTree, localTree, namedSourceTree, ociTree, packageTrees, toolrootTree } from "./sources.ts";
 import { updaterTrees } from "./updates.ts";
 
 type TreeSection = ResolvedConfig["trees"][string];
@@ -54,11 +57,11 @@ export function planTreeSection(
     ...(sshKeys !== undefined && { sshKeys: copy(sshKeys) }),
   }));
   const groups = Object.entries(section.groups).map(([group, { gid }]) => ({ name: group, gid }));
-  const { hostname, remove, permissions, budget } = section;
+  const { hostname, remove, permissions, budget, strip } = section;
   const { programs, firmware } = extras;
-  return treeOf(
+  const composed = treeOf(
     composeTree({
-      name,
+      name: strip ? `whole-${name}` : name,
       layers,
       copies,
       files,
@@ -67,12 +70,37 @@ export function planTreeSection(
       groups,
       hostname,
       permissions,
-      budget,
+      ...(!strip && { budget }),
       ...(programs.length > 0 && { programs }),
       ...(firmware && { firmware }),
     }),
     "tree",
   );
+  return strip ? strippedTree(ctx, { name, tree: composed, budget }) : composed;
+}
+
+/** binutils for the tree's architecture, on this machine's. */
+function strippedTree(
+  ctx: PlanContext,
+  { name, tree, budget }: { name: string; tree: TreeInput; budget: number | undefined },
+): TreeInput {
+  const arch = ctx.debianArch;
+  const [package_, strip] =
+    arch === (process.arch === "arm64" ? "arm64" : "amd64")
+      ? ["binutils", "strip"]
+      : arch === "arm64"
+        ? ["binutils-aarch64-linux-gnu", "aarch64-linux-gnu-strip"]
+        : ["binutils-x86-64-linux-gnu", "x86_64-linux-gnu-strip"];
+  const archive = elfArchive({ name: `elf:${name}`, tree, arch });
+  const command = commandStage({
+    name: `strip:${name}`,
+    toolroot: toolrootTree(ctx, ["busybox-static", package_!]),
+    argv: ["busybox", "sh", "-ec", stripScript(strip!)],
+    inputs: { archive: blobOf(archive, "archive") },
+    outputs: ["archive"],
+  });
+  const stripped = importArchive({ name: `stripped:${name}`, archive: blobOf(command, "archive"), what: name });
+  return treeOf(replaceElf({ name, tree, stripped: treeOf(stripped, "tree"), budget }), "tree");
 }
 
 function originTrees(ctx: PlanContext, origin: Exclude<Origin, { type: "files" }>): TreeInput[] {

@@ -218,6 +218,10 @@ export const treeContentShape = {
     )
     .optional()
     .describe("Written to /etc/hostname, and to /etc/hosts as the machine itself."),
+  strip: z
+    .boolean()
+    .default(false)
+    .describe("Take symbols and debugging out of programs, libraries and kernel modules, as strip(1) does."),
   budget: sizeText()
     .transform(parseSize)
     .optional()
