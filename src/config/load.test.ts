@@ -153,7 +153,9 @@ test("a profile's mistakes are found also when it is not chosen, in the profile'
   const yaml = `${HELLO}profiles:\n  debug:\n    images:\n      hello: { cmdlin: x, cmdline: 3 }\n`;
   const expected = [
     "CONFIG_INVALID",
-    "13:16 profiles.debug.images.hello.cmdlin: unknown key; allowed here: kind, name, kernel, initramfs, cmdline, splash, dtb, microcode, osRelease, sbat, stub",
+    expect.stringMatching(
+      /^13:16 profiles\.debug\.images\.hello\.cmdlin: unknown key; allowed here: kind, .*cmdline, /,
+    ),
     "13:36 profiles.debug.images.hello.cmdline: expected text, found 3",
   ];
   expect(await mistakes(loadYaml(yaml))).toEqual(expected);
