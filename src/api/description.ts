@@ -9,6 +9,7 @@ import type { FileTree, TreeEntry } from "../formats/filetree.ts";
 import { isGpt, readGpt } from "../formats/gpt-reader.ts";
 import { readLinuxImage } from "../formats/linux-image.ts";
 import { readNewc } from "../formats/newc-reader.ts";
+import { predictPcr11 } from "../formats/pcr11.ts";
 import { isPe } from "../formats/pe.ts";
 import { inspectUki } from "../uki/inspect-uki.ts";
 import type { OpenArtifact } from "./artifact-ref.ts";
@@ -69,7 +70,7 @@ async function describeBytes(
     return {
       format: names.has(".linux") ? "uki" : "efi",
       ...common,
-      facts: { machine: uki.machine, signed: uki.signed ? "yes" : "no" },
+      facts: { machine: uki.machine, signed: uki.signed ? "yes" : "no", ...(names.has(".linux") && pcrFacts(source)) },
       parts,
     };
   }
@@ -83,6 +84,18 @@ async function describeBytes(
     if (fat !== undefined) return { format: "fat", ...common, ...fat };
   }
   return { format: "data", ...common, facts: {}, parts: [] };
+}
+
+/** What systemd's stub will have measured into PCR 11, and what it is after each phase of the boot. */
+function pcrFacts(source: ByteSource): Record<string, string> {
+  try {
+    return Object.fromEntries(
+      predictPcr11(source).map(({ phase, value }) => [`PCR 11${phase === "" ? "" : ` ${phase}`}`, value]),
+    );
+  } catch (error) {
+    if (hasCode(error, "UNSUPPORTED")) return {};
+    throw error;
+  }
 }
 
 function describeTree(tree: FileTree, hash: string): Description {

@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { removeTree } from "../base/fs.ts";
+import { PCR_KIND } from "../sign/pcr-stage.ts";
 import { SIGN_KIND } from "../sign/sign-stage.ts";
 import { writeRequest } from "../sign/signing-request.ts";
 import { parseWantedText, type WantedSignature } from "../sign/wanted-signature.ts";
@@ -23,10 +24,10 @@ export function requestSignatures(
 ): SignatureRequest {
   const dir = path.join(outDir, "signing-request");
   const wanted = orderStages(targets)
-    .filter((stage) => stage.kind === SIGN_KIND)
+    .filter(({ kind }) => kind === SIGN_KIND || kind === PCR_KIND)
     .flatMap((stage) => {
       const text = store.blobs.readAll(run.output(stage, "wanted")).toString("utf8");
-      return text === "" ? [] : [parseWantedText(text, stage.name)];
+      return text === "" ? [] : parseWantedText(text, stage.name);
     });
   if (wanted.length > 0) writeRequest(dir, { project: config.name, version: config.version ?? "", wanted });
   else if (all && fs.existsSync(dir)) removeTree(dir);

@@ -36,6 +36,7 @@ const RULES: readonly Rule[] = [
   { at: ["update", "key"], what: "key", in: [["keys"]] },
   { at: ["images", "*", "disk"], what: "image", in: [["images"]] },
   { at: ["images", "*", "sign"], what: "key", in: [["keys"]] },
+  { at: ["images", "*", "pcr", "sign"], what: "key", in: [["keys"]] },
   { at: ["secureBoot", "pk"], what: "key", in: [["keys"]] },
   { at: ["secureBoot", "kek"], what: "key", in: [["keys"]] },
   { at: ["secureBoot", "db", "*"], what: "key", in: [["keys"]] },

@@ -57,7 +57,15 @@ describe("encodeFat", () => {
     for (const item of sample) {
       if (item.type !== "file") continue;
       const entry = files.find((candidate) => candidate.path === item.path)!;
-      expect(concatBytes([...volume.read(entry)]).equals(concatBytes([...item.read()]))).toBe(true);
+      const content = concatBytes([...item.read()]);
+      expect(concatBytes([...volume.read(entry)]).equals(content)).toBe(true);
+      const opened = volume.open(entry);
+      for (const [at, length] of [
+        [0, content.length],
+        [content.length >> 1, 5000],
+        [10, 3],
+      ] as const)
+        expect(Buffer.from(opened.read(at, length)).equals(content.subarray(at, at + length))).toBe(true);
     }
   });
 

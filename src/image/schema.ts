@@ -53,6 +53,12 @@ const uki = z.strictObject({
     .describe(
       "The kernel itself opens this root by its hash, with no initramfs (it needs DM_INIT, DM_VERITY and the file system built in).",
     ),
+  pcr: z
+    .strictObject({ sign: nameText().describe("Key of `keys`, RSA, that signs the policies. Best one of its own.") })
+    .optional()
+    .describe(
+      "Signed TPM policies for what this image will measure into PCR 11: secrets that are bound to the key open for every image that it has signed, and no other.",
+    ),
   splash: hostPath().optional().describe("BMP picture for the boot screen."),
   dtb: hostPath().optional().describe("Device tree blob."),
   microcode: z

@@ -12,7 +12,7 @@ import type { PlanContext } from "./context.ts";
 import { hasAgent, microcode, planInitramfs } from "./initramfs.ts";
 import { planKernel } from "./kernels.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
-import { signed } from "./signing.ts";
+import { pcrKey, pcrSigned, signed } from "./signing.ts";
 import { fileFromTree, localBlob, packageTrees, textBlob } from "./sources.ts";
 import { verityDescription } from "./tree-images.ts";
 
@@ -20,7 +20,7 @@ export function planUki(ctx: PlanContext, { name, image }: { name: string; image
   const file = (label: string | undefined): BlobInput | undefined =>
     label === undefined ? undefined : localBlob(ctx, label);
   const direct = directParts(ctx, image);
-  const unsigned = blobOf(
+  const bare = blobOf(
     ukiStage({
       name: `uki:${name}`,
       stub: image.stub === undefined ? efiProgram(ctx, "stub") : localBlob(ctx, image.stub),
@@ -34,12 +34,18 @@ export function planUki(ctx: PlanContext, { name, image }: { name: string; image
       splash: file(image.splash),
       dtb: file(image.dtb),
       sbat: file(image.sbat),
+      pcrKey: image.pcr === undefined ? undefined : pcrKey(ctx, image.pcr.sign),
       microcode:
         image.microcode.length === 0 ? undefined : microcode(ctx, { name: `ucode:${name}`, labels: image.microcode }),
     }),
     "image",
   );
-  const uki = signed(ctx, unsigned, { name: `uki:${name}`, key: image.sign, facts: { cmdline: image.cmdline } });
+  const { image: unsigned, pending } =
+    image.pcr === undefined
+      ? { image: bare, pending: undefined }
+      : pcrSigned(ctx, bare, { name: `uki:${name}`, key: image.pcr.sign });
+  const facts = { cmdline: image.cmdline };
+  const uki = signed(ctx, unsigned, { name: `uki:${name}`, key: image.sign, facts, pending });
   return {
     name,
     kind: "uki",
@@ -75,7 +81,10 @@ function verityRoot(
  */
 export function planEfi(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"efi"> }): PlannedImage {
   if (image.embed === "uki") {
-    const uki = planUki(ctx, { name, image: { ...image, kind: "uki", microcode: [], verity: undefined } });
+    const uki = planUki(ctx, {
+      name,
+      image: { ...image, kind: "uki", microcode: [], verity: undefined, pcr: undefined },
+    });
     return { ...uki, kind: "efi", fileName: efiBootPath(architecture(ctx)).slice("EFI/BOOT/".length) };
   }
   if (image.embed === "kernel") return planEmbedded(ctx, { name, image });

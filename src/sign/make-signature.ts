@@ -1,17 +1,19 @@
 /** Makes and checks the signatures that are wanted. */
-import { createHash } from "node:crypto";
+import { verify } from "node:crypto";
 import { BootwrightError } from "../base/errors.ts";
 import { signDigest, signedDigest } from "../formats/authenticode.ts";
 import { readDer } from "../formats/der-reader.ts";
 import { type Signer, signDetached } from "../formats/pkcs7.ts";
 import { parseSignedData, verifySignedData } from "../formats/pkcs7-reader.ts";
 import type { Certificate } from "../formats/x509.ts";
-import type { WantedSignature } from "./wanted-signature.ts";
+import { digestToSign, type WantedSignature } from "./wanted-signature.ts";
 
-/** PKCS #7, DER. */
+/** PKCS #7, DER; of a TPM policy the bare signature. */
 export function makeSignature(signer: Signer, wanted: WantedSignature): Promise<Uint8Array> {
   if (wanted.kind === "authenticode") return signDigest(signer, wanted.digest);
-  return signDetached(signer, Buffer.from(wanted.content!, "base64"), { bare: false, certificates: false });
+  const content = Buffer.from(wanted.content!, "base64");
+  if (wanted.kind === "tpm-policy") return signer.sign(content);
+  return signDetached(signer, content, { bare: false, certificates: false });
 }
 
 /** Throws SIGNATURE_INVALID, FORMAT_INVALID unless it is of what is wanted, by the certificate that is wanted. */
@@ -20,8 +22,8 @@ export function checkSignature(
   { wanted, certificate }: { readonly wanted: WantedSignature; readonly certificate: Certificate },
 ): void {
   const { what } = wanted;
-  const data = parseSignedData(signature, what);
   if (wanted.kind === "authenticode") {
+    const data = parseSignedData(signature, what);
     const digest = signedDigest(signature, what);
     if (digest !== wanted.digest)
       throw new BootwrightError("SIGNATURE_INVALID", `${what}: the signature is of sha256:${digest}`, {
@@ -31,7 +33,10 @@ export function checkSignature(
     return;
   }
   const bytes = Buffer.from(wanted.content!, "base64");
-  if (createHash("sha256").update(bytes).digest("hex") !== wanted.digest)
-    throw new Error("a content with another digest");
-  verifySignedData(data, { bytes, trusted: [certificate], what });
+  if (digestToSign(bytes) !== wanted.digest) throw new Error("a content with another digest");
+  if (wanted.kind === "tpm-policy") {
+    if (verify("sha256", bytes, certificate.publicKey, signature)) return;
+    throw new BootwrightError("SIGNATURE_INVALID", `${what}: the signature is not of this policy by ${wanted.key}`);
+  }
+  verifySignedData(parseSignedData(signature, what), { bytes, trusted: [certificate], what });
 }

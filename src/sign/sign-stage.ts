@@ -7,15 +7,17 @@ import { attachSignatures, authenticodeDigest } from "../formats/authenticode.ts
 import type { Signer } from "../formats/pkcs7.ts";
 import { parseCertificate } from "../formats/x509.ts";
 import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
-import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
+import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 import { openBlobSource } from "../store/blob-source.ts";
-import type { Store } from "../store/store.ts";
+import { findSignature } from "./find-signature.ts";
 import { checkSignature, makeSignature } from "./make-signature.ts";
-import { signatureName, type WantedSignature } from "./wanted-signature.ts";
+import type { WantedSignature } from "./wanted-signature.ts";
 
 export interface SignStageOptions {
   readonly name: string;
   readonly image: BlobInput;
+  /** What the image still lacks, as JSON: until it is empty, no signature is made or asked for. */
+  readonly pending?: BlobInput | undefined;
   /** The key's name in the config. */
   readonly key: string;
   readonly certificate: BlobInput;
@@ -28,7 +30,12 @@ export interface SignStageOptions {
   readonly facts: Readonly<Record<string, string>>;
 }
 
-type SignInputs = { image: BlobInput; certificate: BlobInput; signatures: TreeInput | undefined };
+type SignInputs = {
+  image: BlobInput;
+  pending: BlobInput | undefined;
+  certificate: BlobInput;
+  signatures: TreeInput | undefined;
+};
 
 /** `wanted`: the missing signature as JSON; empty when the image is signed. */
 export type SignedImage = { readonly image: BlobArtifact; readonly wanted: BlobArtifact };
@@ -36,16 +43,18 @@ export type SignedImage = { readonly image: BlobArtifact; readonly wanted: BlobA
 export const SIGN_KIND = "sign-efi";
 
 export function signStage(options: SignStageOptions): Stage<SignInputs, SignedImage> {
-  const { name, image, key, certificate, signatures, signer, what, facts } = options;
+  const { name, image, pending, key, certificate, signatures, signer, what, facts } = options;
   return defineStage<SignInputs, SignedImage>({
     name,
     kind: SIGN_KIND,
     version: 1,
-    inputs: { image, certificate, signatures },
+    inputs: { image, pending, certificate, signatures },
     // Facts are told to whoever signs, and change with the image alone.
     params: { key, what, here: signer !== undefined },
     outputs: ["image", "wanted"],
     run: async ({ inputs, store }) => {
+      if (inputs.pending !== undefined && inputs.pending.size > 0)
+        return { image: inputs.image, wanted: blobArtifact(store.blobs.put("")) };
       const trusted = parseCertificate(store.blobs.readAll(inputs.certificate), `certificate of key ${key}`);
       using source = openBlobSource(store.blobs, inputs.image);
       const digest = authenticodeDigest(source, what);
@@ -62,15 +71,3 @@ export function signStage(options: SignStageOptions): Stage<SignInputs, SignedIm
     },
   });
 }
-
-function findSignature(
-  store: Store,
-  { signatures, wanted }: { signatures: TreeArtifact | undefined; wanted: WantedSignature },
-): Uint8Array | undefined {
-  if (signatures === undefined) return undefined;
-  const entry = store.getTree(signatures).find(({ path }) => path === signatureName(wanted));
-  return entry?.type === "file" && entry.content.size <= MAX_SIGNATURE ? store.readContent(entry.content) : undefined;
-}
-
-/** Bytes; one of RSA-4096 with its certificate has about 3,000. */
-const MAX_SIGNATURE = 1024 * 1024;

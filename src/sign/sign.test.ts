@@ -124,7 +124,7 @@ describe("the signing stage", () => {
     const store = tempStore();
     const { image, wanted } = await run(store, stageOf(store));
     expect(image).toEqual(program);
-    expect(parseWantedText(wanted, "wanted")).toEqual({
+    expect(parseWantedText(wanted, "wanted")[0]!).toEqual({
       kind: "authenticode",
       digest: authenticodeDigest(sourceOfBytes(program)),
       key: "db",
@@ -139,7 +139,7 @@ describe("the signing stage", () => {
     const here = await run(store, stageOf(store, { signer: () => ours }));
     expect(verified(here.image)).toBe("ours");
     const { wanted } = await run(store, stageOf(store));
-    const asked = parseWantedText(wanted, "wanted");
+    const asked = parseWantedText(wanted, "wanted")[0]!;
     const signatures = { [signatureName(asked)]: await makeSignature(ours, asked), other: Buffer.from("x") };
     const there = await run(store, stageOf(store, { signatures }));
     expect(there).toEqual(here);
@@ -148,7 +148,7 @@ describe("the signing stage", () => {
 
   test("does not open a key when the answer is there", async () => {
     const store = tempStore();
-    const asked = parseWantedText((await run(store, stageOf(store))).wanted, "wanted");
+    const asked = parseWantedText((await run(store, stageOf(store))).wanted, "wanted")[0]!;
     const signatures = { [signatureName(asked)]: await makeSignature(ours, asked) };
     const signer = () => {
       throw new Error("opened");
@@ -158,7 +158,7 @@ describe("the signing stage", () => {
 
   test("refuses an answer by a stranger, and one of something else", async () => {
     const store = tempStore();
-    const asked = parseWantedText((await run(store, stageOf(store))).wanted, "wanted");
+    const asked = parseWantedText((await run(store, stageOf(store))).wanted, "wanted")[0]!;
     for (const bad of [
       await makeSignature(stranger, asked),
       await makeSignature(ours, { ...asked, digest: "ab".repeat(32) }),

@@ -5,12 +5,19 @@
 import { createHash } from "node:crypto";
 import { BootwrightError, messageOf } from "../base/errors.ts";
 
+const KINDS = ["authenticode", "detached", "tpm-policy"] as const;
+export type SignatureKind = (typeof KINDS)[number];
+
 export interface WantedSignature {
-  /** How the digest is signed: as a PE file's (Authenticode), or as detached PKCS #7 over the text in `content`. */
-  readonly kind: "authenticode" | "detached";
+  /**
+   * How the digest is signed: as a PE file's (Authenticode), as detached PKCS #7 over the text in `content`, or bare, where
+   * `content` is the digest of a TPM policy. Nothing but 32 bytes is ever signed bare: else whoever writes a request could
+   * have parts of a PKCS #7 signature signed.
+   */
+  readonly kind: SignatureKind;
   /** SHA-256, hex: of the PE file as firmware computes it, or of the content. */
   readonly digest: string;
-  /** Of a detached signature: base64 of what is signed. */
+  /** Of the latter two: base64 of what is signed. */
   readonly content?: string;
   /** The key's name in the config. */
   readonly key: string;
@@ -22,9 +29,17 @@ export interface WantedSignature {
   readonly facts: Readonly<Record<string, string>>;
 }
 
-/** A file name that says what is signed and by whom: `signatures/9f2c…-41ab….p7s`. */
-export const signatureName = ({ digest, certificate }: Pick<WantedSignature, "digest" | "certificate">): string =>
-  `${digest}-${certificate.slice(0, 16)}.p7s`;
+/** A file name that says what is signed and by whom: `signatures/9f2c…-41ab….p7s`, or `.sig` when it is bare. */
+export const signatureName = ({
+  kind,
+  digest,
+  certificate,
+}: Pick<WantedSignature, "kind" | "digest" | "certificate">): string =>
+  `${digest}-${certificate.slice(0, 16)}.${kind === "tpm-policy" ? "sig" : "p7s"}`;
+
+export const digestToSign = (content: Uint8Array): string => createHash("sha256").update(content).digest("hex");
+
+const POLICY_SIZE = 32;
 
 const HEX = /^[0-9a-f]{64}$/;
 
@@ -33,19 +48,18 @@ export function parseWanted(value: unknown, what: string): WantedSignature {
   const invalid = (why: string) => new BootwrightError("FORMAT_INVALID", `${what}: ${why}`);
   if (typeof value !== "object" || value === null) throw invalid("a wanted signature is not an object");
   const { kind, digest, content, key, certificate, what: label, facts } = value as Record<string, unknown>;
-  if (kind !== "authenticode" && kind !== "detached") throw invalid(`signatures of kind ${JSON.stringify(kind)}`);
+  if (!isKind(kind)) throw invalid(`signatures of kind ${JSON.stringify(kind)}`);
   for (const [name, text] of Object.entries({ digest, certificate }))
     if (typeof text !== "string" || !HEX.test(text)) throw invalid(`${name} is not a SHA-256 digest`);
   if (!isLine(key) || !isLine(label)) throw invalid("key or what is not a line of text");
   if (typeof facts !== "object" || facts === null || !Object.values(facts).every(isLine))
     throw invalid("facts are not lines of text");
-  if ((kind === "detached") !== (typeof content === "string"))
+  if ((kind !== "authenticode") !== (typeof content === "string"))
     throw invalid("content is there or missing against its kind");
-  if (
-    typeof content === "string" &&
-    createHash("sha256").update(Buffer.from(content, "base64")).digest("hex") !== digest
-  )
+  if (typeof content === "string" && digestToSign(Buffer.from(content, "base64")) !== digest)
     throw new BootwrightError("DIGEST_MISMATCH", `${what}: the content to sign is not what its digest says`);
+  if (kind === "tpm-policy" && Buffer.from(content as string, "base64").length !== POLICY_SIZE)
+    throw invalid("the digest of a TPM policy has 32 bytes");
   return {
     kind,
     digest: digest as string,
@@ -57,9 +71,11 @@ export function parseWanted(value: unknown, what: string): WantedSignature {
   };
 }
 
-export function parseWantedText(text: string, what: string): WantedSignature {
+/** One, or a list of them. */
+export function parseWantedText(text: string, what: string): readonly WantedSignature[] {
   try {
-    return parseWanted(JSON.parse(text), what);
+    const value: unknown = JSON.parse(text);
+    return (Array.isArray(value) ? value : [value]).map((one) => parseWanted(one, what));
   } catch (error) {
     if (error instanceof BootwrightError) throw error;
     throw new BootwrightError("FORMAT_INVALID", `${what}: ${messageOf(error)}`);
@@ -68,3 +84,5 @@ export function parseWantedText(text: string, what: string): WantedSignature {
 
 const isLine = (value: unknown): value is string =>
   typeof value === "string" && value.length <= 4096 && !/[\0\n\r]/.test(value);
+
+const isKind = (value: unknown): value is SignatureKind => KINDS.some((kind) => kind === value);

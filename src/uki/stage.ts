@@ -21,6 +21,8 @@ export interface UkiStageOptions {
   readonly splash?: BlobInput | undefined;
   readonly dtb?: BlobInput | undefined;
   readonly sbat?: BlobInput | undefined;
+  /** The public key of the policies in `.pcrsig`: PEM. */
+  readonly pcrKey?: BlobInput | undefined;
   readonly microcode?: BlobInput | undefined;
 }
 
@@ -35,6 +37,7 @@ type UkiInputs = {
     | "splash"
     | "dtb"
     | "sbat"
+    | "pcrKey"
     | "microcode"]: BlobInput | undefined;
 };
 
@@ -52,13 +55,14 @@ export function ukiStage(options: UkiStageOptions): Stage<UkiInputs, { image: Bl
     splash,
     dtb,
     sbat,
+    pcrKey,
     microcode,
   } = options;
   return defineStage({
     name,
     kind: "uki",
     version: 1,
-    inputs: { stub, kernel, initrd, release, cmdlineFile, osReleaseFile, splash, dtb, sbat, microcode },
+    inputs: { stub, kernel, initrd, release, cmdlineFile, osReleaseFile, splash, dtb, sbat, pcrKey, microcode },
     params: { ...(cmdlineFile === undefined && { cmdline }), ...(osReleaseFile === undefined ? { osRelease } : {}) },
     outputs: ["image"],
     run: async ({ inputs, store }) => {
@@ -75,6 +79,7 @@ export function ukiStage(options: UkiStageOptions): Stage<UkiInputs, { image: Bl
         ".uname": bytes(inputs.release),
         ".dtb": content(inputs.dtb),
         ".splash": content(inputs.splash),
+        ".pcrpkey": content(inputs.pcrKey),
         ".ucode": content(inputs.microcode),
         ".initrd": content(inputs.initrd),
         ".sbat": bytes(inputs.sbat),
