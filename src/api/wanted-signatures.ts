@@ -3,9 +3,10 @@ import fs from "node:fs";
 import path from "node:path";
 import { removeTree } from "../base/fs.ts";
 import { PCR_KIND } from "../sign/pcr-stage.ts";
+import { SIGN_ROOT_HASH_KIND } from "../sign/sign-root-hash.ts";
 import { SIGN_KIND } from "../sign/sign-stage.ts";
 import { writeRequest } from "../sign/signing-request.ts";
-import { parseWantedText, type WantedSignature } from "../sign/wanted-signature.ts";
+import { parseWantedText, signatureName, type WantedSignature } from "../sign/wanted-signature.ts";
 import { orderStages } from "../stage/graph.ts";
 import type { RunReport } from "../stage/scheduler.ts";
 import type { AnyStage } from "../stage/stage.ts";
@@ -23,12 +24,15 @@ export function requestSignatures(
   { targets, run, all }: { targets: readonly AnyStage[]; run: RunReport; all: boolean },
 ): SignatureRequest {
   const dir = path.join(outDir, "signing-request");
-  const wanted = orderStages(targets)
-    .filter(({ kind }) => kind === SIGN_KIND || kind === PCR_KIND)
+  const kinds = [SIGN_KIND, PCR_KIND, SIGN_ROOT_HASH_KIND];
+  const asked = orderStages(targets)
+    .filter(({ kind }) => kinds.includes(kind))
     .flatMap((stage) => {
       const text = store.blobs.readAll(run.output(stage, "wanted")).toString("utf8");
       return text === "" ? [] : parseWantedText(text, stage.name);
     });
+  // Two forms of one signature want it once.
+  const wanted = [...new Map(asked.map((one) => [signatureName(one), one])).values()];
   if (wanted.length > 0) writeRequest(dir, { project: config.name, version: config.version ?? "", wanted });
   else if (all && fs.existsSync(dir)) removeTree(dir);
   return { wanted, dir };

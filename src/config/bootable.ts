@@ -9,6 +9,7 @@ const FILES: ReadonlySet<ImageKind> = new Set<ImageKind>([
   "oci",
   "sha256sums",
   "update",
+  "verity-signature",
 ]);
 
 export const isBootable = (kind: ImageKind): boolean => !FILES.has(kind);

@@ -84,7 +84,7 @@ type Image<K extends string, T extends string, I extends string, M extends strin
     boot: M;
     payload: readonly M[];
     sign: S;
-    of: readonly M[];
+    of: M | readonly M[];
     partitions: Readonly<Record<string, Partition<M>>>;
   }
 >;

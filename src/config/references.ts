@@ -48,6 +48,7 @@ const RULES: readonly Rule[] = [
   { at: ["images", "*", "esp", "*"], what: "image", in: [["images"]] },
   { at: ["images", "*", "menu", "default"], what: "image", in: [["images"]] },
   { at: ["images", "*", "boot"], what: "image", in: [["images"]] },
+  { at: ["images", "*", "of"], what: "image", in: [["images"]] },
   { at: ["images", "*", "of", "*"], what: "image", in: [["images"]] },
   { at: ["images", "*", "payload", "*"], what: "image", in: [["images"]] },
   { at: ["images", "*", "partitions", "*", "image"], what: "image", in: [["images"]] },

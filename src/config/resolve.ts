@@ -20,7 +20,7 @@ type Referring<T, R> = T extends unknown ? Omit<T, keyof R> & R : never;
 export type ResolvedImage =
   | Referring<Bootable, { readonly kernel: string; readonly initramfs: string | undefined }>
   | Referring<Extract<ImageConfig, { kind: "cpio" }>, { readonly initramfs: string }>
-  | Extract<ImageConfig, { kind: "esp" | "disk" | "iso" | "pxe" | "update" }>
+  | Extract<ImageConfig, { kind: "esp" | "disk" | "iso" | "pxe" | "update" | "verity-signature" }>
   | Referring<Extract<ImageConfig, { kind: "sha256sums" }>, { readonly of: readonly string[] }>
   | TreeImage;
 
@@ -100,7 +100,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
       return image;
     }
     if (image.kind === "sha256sums") return { ...image, of: summed(config, { name, image, issues }) };
-    if (image.kind === "update" || isOfTree(image)) return image;
+    if (image.kind === "update" || image.kind === "verity-signature" || isOfTree(image)) return image;
     const initramfsPath = [...path, "initramfs"];
     if (image.kind === "cpio") {
       const chosen = image.initramfs ?? only({ what: "initramfs", names: initramfsNames, path: initramfsPath });

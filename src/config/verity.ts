@@ -30,11 +30,11 @@ export function resolveVerify(
 }
 
 export function verityIssues(config: ProjectOutput): readonly ConfigIssue[] {
-  return Object.entries(config.images).flatMap(([name, image]) =>
-    image.kind === "uki" && image.verity !== undefined
-      ? unverified(config, { image: image.verity.image, path: ["images", name, "verity", "image"] })
-      : [],
-  );
+  return Object.entries(config.images).flatMap(([name, image]) => {
+    if (image.kind === "verity-signature") return unverified(config, { image: image.of, path: ["images", name, "of"] });
+    if (image.kind !== "uki" || image.verity === undefined) return [];
+    return unverified(config, { image: image.verity.image, path: ["images", name, "verity", "image"] });
+  });
 }
 
 function unverified(

@@ -358,6 +358,18 @@ const checksums = z.strictObject({
   of: z.array(nameText()).min(1).optional().describe("Images by name. Default: all others."),
 });
 
+const veritySignature = z.strictObject({
+  kind: z.literal("verity-signature"),
+  of: nameText().describe("Image with `verity` whose root hash is signed."),
+  sign: nameText().describe("Key of `keys` to sign with. Where its secret is not here, a signing request is made."),
+  format: z
+    .enum(["p7s", "json"])
+    .default("p7s")
+    .describe(
+      '"p7s": what `veritysetup --root-hash-signature` takes; "json": the content of a partition of type "root-verity-sig".',
+    ),
+});
+
 const kernelImage = z.strictObject({ kind: z.literal("kernel"), kernel, initramfs, cmdline });
 
 const cpio = z.strictObject({ kind: z.literal("cpio"), initramfs });
@@ -380,6 +392,7 @@ export const imageSchema = z.discriminatedUnion("kind", [
   ),
   pxe.describe("A directory to boot from over the network, as the root of a TFTP or HTTP server."),
   checksums.describe("SHA256SUMS: the digests of images, for `sha256sum -c`."),
+  veritySignature.describe("The signature of a verified image's root hash: detached PKCS #7, DER."),
   kernelImage.describe("A directory for direct boot: kernel, initrd, cmdline."),
   cpio.describe("The initramfs file itself."),
 ]);

@@ -12,6 +12,7 @@ import { planMicrovm } from "./microvm-images.ts";
 import type { PlannedImage } from "./planned-image.ts";
 import { planArchive, planOci } from "./tree-images.ts";
 import { planUpdate } from "./updates.ts";
+import { planVeritySignature } from "./verity-signature.ts";
 
 export function planImage(ctx: PlanContext, name: string): PlannedImage {
   return ctx.once(`image:${name}`, () => {
@@ -47,6 +48,8 @@ export function planImage(ctx: PlanContext, name: string): PlannedImage {
         return planNetboot(ctx, { name, image, find });
       case "sha256sums":
         return planChecksums({ name, image, find });
+      case "verity-signature":
+        return planVeritySignature(ctx, { name, image });
       case "kernel":
         return planDirect(ctx, { name, image });
       default: {

@@ -35,6 +35,8 @@ export interface PlannedImage {
   readonly network?: { readonly root: OutputRef<TreeArtifact>; readonly file: string };
   /** What opens its hash tree, where it has one: JSON, see image/verity-stage.ts. */
   readonly verity?: OutputRef<BlobArtifact>;
+  /** Its root hash: hex digits. */
+  readonly rootHash?: OutputRef<BlobArtifact>;
   /** A FAT image that firmware boots from; made only when it is booted that way. */
   readonly esp?: () => OutputRef<BlobArtifact>;
 }

@@ -60,7 +60,8 @@ export function pcrSigned(
   });
 }
 
-function keyInputs(ctx: PlanContext, key: string) {
+/** What signing stages take of a key, whether its secret is here or not. */
+export function keyInputs(ctx: PlanContext, key: string) {
   const config = ctx.config.keys[key]!;
   const projectDir = ctx.config.dir;
   return {

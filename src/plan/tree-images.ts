@@ -35,9 +35,12 @@ export function planArchive(
 }
 
 /** What opens a verified image, for whoever refers to it by name; `config/verity.ts` has checked that it is one. */
-export function verityDescription(ctx: PlanContext, name: string): OutputRef<BlobArtifact> {
+export const verityDescription = (ctx: PlanContext, name: string): OutputRef<BlobArtifact> =>
+  verifiedImage(ctx, name).verity!;
+
+export function verifiedImage(ctx: PlanContext, name: string): PlannedImage {
   const image = ctx.config.images[name] as ImageSection<"squashfs" | "erofs">;
-  return ctx.once(`image:${name}`, () => planArchive(ctx, { name, image })).verity!;
+  return ctx.once(`image:${name}`, () => planArchive(ctx, { name, image }));
 }
 
 /** With its hash tree behind it, when that is asked for. */
@@ -48,7 +51,12 @@ function verified(
   if (!verity) return planned;
   const { name, output } = planned;
   const stage = verityStage({ name: `verity:${name}`, image: output, seed: `${ctx.config.seed} ${name}` });
-  return { ...planned, output: blobOf(stage, "image"), verity: blobOf(stage, "description") };
+  return {
+    ...planned,
+    output: blobOf(stage, "image"),
+    verity: blobOf(stage, "description"),
+    rootHash: blobOf(stage, "rootHash"),
+  };
 }
 
 /** A tree packed as SquashFS. */
