@@ -138,13 +138,24 @@ function reportText(ref: string, report: MediumReport): string {
   return lines.join("\n");
 }
 
-function programLines({ where, kind, digest, signedBy, version, kernel, cmdline, demands }: ProgramReport): string[] {
+function programLines({
+  where,
+  kind,
+  digest,
+  signedBy,
+  version,
+  kernel,
+  cmdline,
+  demands,
+  pcr11,
+}: ProgramReport): string[] {
   const facts = {
     digest: `sha256:${digest}`,
     "signed by": signedBy.join(", ") || "nobody who is trusted",
     version,
     kernel,
     cmdline,
+    "PCR 11": pcr11?.[0]?.value,
     ...Object.fromEntries(demands.map((one) => [`demands ${one.name}`, `${one.device} ${one.rootHash}`])),
   };
   const told = Object.entries(facts).filter(([, value]) => value !== undefined && value !== "");

@@ -48,7 +48,7 @@ export function encodePcrKey(publicKey: KeyObject, what: string): string {
 }
 
 /** SHA-256 of the key alone (PKCS #1), hex. */
-const keyFingerprint = (publicKey: KeyObject): string =>
+export const keyFingerprint = (publicKey: KeyObject): string =>
   createHash("sha256")
     .update(publicKey.export({ type: "pkcs1", format: "der" }))
     .digest("hex");

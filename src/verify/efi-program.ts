@@ -3,8 +3,10 @@ import { BootwrightError } from "../base/errors.ts";
 import { authenticodeDigest, verifyAuthenticode } from "../formats/authenticode.ts";
 import { type ByteSource, sliceSource } from "../formats/byte-source.ts";
 import { compareDebianVersions } from "../formats/debian-version.ts";
+import type { Pcr11 } from "../formats/pcr11.ts";
 import { findPeSection, type PeFile, peContentSize, readPe, readPeText } from "../formats/pe.ts";
 import type { NamedCertificate, Policy, Rule, Violation } from "./policy.ts";
+import { verifyTpmPolicies } from "./tpm-policies.ts";
 import { parseVerityCmdline, parseVerityTable, readInitramfsTable, type VerityDemand } from "./verity-demand.ts";
 
 export interface ProgramReport {
@@ -21,6 +23,8 @@ export interface ProgramReport {
   /** The kernel's release. */
   readonly kernel: string | undefined;
   readonly demands: readonly VerityDemand[];
+  /** What it makes of PCR 11, where that is known. */
+  readonly pcr11: readonly Pcr11[] | undefined;
 }
 
 /** Text sections beyond it are no text. Bytes. */
@@ -49,9 +53,14 @@ export async function verifyProgram(
     const demands = policy.require.verity === "none" ? [] : await demandsOf(source, { pe, cmdline, where });
     if (isUki && policy.require.verity === "always" && demands.length === 0)
       violate("verity", "it opens no root by a root hash", "dm-mod.create= or a verity table in its initramfs");
+    const tpm = isUki
+      ? verifyTpmPolicies(source, { where, signatures: text(".pcrsig"), key: text(".pcrpkey") })
+      : { states: undefined, problems: [] };
+    for (const problem of tpm.problems)
+      violate("tpm-policy", problem, "policies of this image, signed by the key in it");
     const sections = pe.sections.map(({ name }) => name);
     const report = { where, kind: isUki ? ("uki" as const) : ("efi" as const), digest, signedBy, sections };
-    return { report: { ...report, cmdline, version, kernel, demands }, violations };
+    return { report: { ...report, cmdline, version, kernel, demands, pcr11: tpm.states }, violations };
   } catch (error) {
     if (!(error instanceof BootwrightError)) throw error;
     violate("format", `${error.code}: ${error.message}`, "an EFI program that can be read whole");

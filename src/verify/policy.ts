@@ -38,6 +38,7 @@ export type Rule =
   | "version"
   | "kernel"
   | "verity"
+  | "tpm-policy"
   | "partition-table"
   | "only-signed";
 

@@ -71,23 +71,58 @@ test("systemd-measure signs the same with the same key, to the last byte", async
   expect(sectionText(uki, ".pcrsig")).toBe(text);
 });
 
-test("firmware and stub measure what was predicted", async () => {
+/** PCR 11 as a machine with this image sees it. */
+async function measured(config: string, dir: string): Promise<string> {
   await using tpm = await softwareTpm("machine");
-  fs.writeFileSync(
-    path.join(project, "bootwright.yaml"),
-    CONFIG.replace("args: []", `args: ${JSON.stringify(tpm.qemuArgs)}`),
-  );
-  await booted(project, { name: "uki" }, async (machine) => {
-    await guestOutput(machine, "modprobe tpm_tis || true");
-    const measured = await guestOutput(machine, "cat /sys/class/tpm/tpm0/pcr-sha256/11");
-    expect(measured.trim().toLowerCase()).toBe(predictPcr11(sourceOfBytes(uki))[0]!.value);
+  const file = path.join(dir, "bootwright.yaml");
+  fs.writeFileSync(file, config.replace("args: []", `args: ${JSON.stringify(tpm.qemuArgs)}`));
+  let value = "";
+  await booted(dir, { name: "uki" }, async (machine) => {
+    value = await guestOutput(machine, "cat /sys/class/tpm/tpm0/pcr-sha256/11");
   });
-  fs.writeFileSync(path.join(project, "bootwright.yaml"), CONFIG);
+  fs.writeFileSync(file, config);
+  return value.trim().toLowerCase();
+}
+
+test("firmware and stub measure what was predicted", async () => {
+  expect(await measured(CONFIG, project)).toBe(predictPcr11(sourceOfBytes(uki))[0]!.value);
 }, 400_000);
+
+test("a newer stub measures more sections, and that is predicted, too", async () => {
+  const newer = `${CONFIG.replace(/, sign: db, pcr: .*? \}/, "")}sources: { debian: { suite: trixie } }\n`;
+  const dir = writeProject(newer);
+  const image = sourceOfBytes(fs.readFileSync((await buildProject(dir)).uki!));
+  expect(readPeText(image, findPeSection(readPe(image), ".sdmagic")!)).toMatch(/systemd-stub 257/);
+  expect(await measured(newer, dir)).toBe(predictPcr11(image)[0]!.value);
+}, 600_000);
 
 test("inspect shows it", async () => {
   const { stdout } = await runCli(["inspect", "uki"], { cwd: project });
   for (const { value } of predictPcr11(sourceOfBytes(uki))) expect(stdout).toContain(value);
+});
+
+test("verify holds the policies against the image and its key", async () => {
+  const verified = await runCli(["verify", "uki", "--json"], { cwd: project });
+  expect(verified.exit, verified.stdout).toBe(0);
+  expect(documentOf(verified).programs[0].pcr11).toEqual(predictPcr11(sourceOfBytes(uki)));
+  const lax = path.join(project, "lax.yaml");
+  fs.writeFileSync(lax, "trust: [keys/db.crt]\nrequire: { signatures: false }\n");
+  const messageOf = async (search: string, change: (bytes: Buffer, at: number) => void): Promise<string> => {
+    const bad = Buffer.from(uki);
+    change(bad, bad.lastIndexOf(search));
+    fs.writeFileSync(path.join(project, "bad.efi"), bad);
+    const result = await runCli(["verify", "./bad.efi", "--policy", "lax.yaml", "--json"], { cwd: project });
+    expect(result.exit).toBe(7);
+    const { violations } = documentOf(result);
+    expect(violations[0]).toMatchObject({ rule: "tpm-policy", where: "./bad.efi" });
+    return violations[0].message;
+  };
+  // Another command line: none of the policies is of this image.
+  expect(await messageOf("ttyS0 quiet", (bytes, at) => bytes.write("ttyS1", at))).toMatch(
+    /something else than this image/,
+  );
+  const other = (bytes: Buffer, at: number) => bytes.write(bytes[at + 9] === 65 ? "B" : "A", at + 9);
+  expect(await messageOf('"sig":"', other)).toMatch(/the signature of the TPM policy [0-9a-f]{64} is not by/);
 });
 
 test("the keys may be elsewhere: policies first, then the image that holds them; the same bytes", async () => {
