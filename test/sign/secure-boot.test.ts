@@ -10,7 +10,11 @@ import { secureBootVariables } from "../../src/api/secure-boot.ts";
 import { concatBytes } from "../../src/base/bytes.ts";
 import { attachSignatures, authenticodeDigest, removeSignatures, signDigest } from "../../src/formats/authenticode.ts";
 import { sourceOfBytes } from "../../src/formats/byte-source.ts";
+import { addVariables, type EfiVariable } from "../../src/formats/efi-variable-store.ts";
 import { readPe } from "../../src/formats/pe.ts";
+import { readTar } from "../../src/formats/tar-reader.ts";
+import { loadSigner } from "../../src/sign/load-signer.ts";
+import { keySchema } from "../../src/sign/schema.ts";
 import { booted, bootFiles, guestOutput } from "../support/booted.ts";
 import { runCli } from "../support/cli.ts";
 import { testSigner } from "../support/signing.ts";
@@ -19,12 +23,16 @@ import { buildProject, temporaryDir, withProject, writeProject } from "../suppor
 const CONFIG = `
 name: secure
 kernel: { from: debian, package: linux-image-cloud-amd64 }
+trees: { shim: { from: [{ debian: [shim-unsigned], unpack: true }] } }
 initramfs: { init: busybox }
 keys: { pk: { file: ./keys/pk }, kek: { file: ./keys/kek }, db: { file: ./keys/db } }
 images:
   uki: { kind: uki, cmdline: console=ttyS0 quiet, sign: db }
   revoked: { kind: uki, cmdline: console=ttyS0 revoked, sign: db }
   loader: { kind: efi, embed: none, cmdline: console=ttyS0 quiet, sign: db }
+  older: { kind: uki, cmdline: console=ttyS0 quiet, sign: db, sbat: older.csv }
+  newer: { kind: uki, cmdline: console=ttyS0 quiet, sign: db, sbat: newer.csv }
+  shim: { kind: tar, tree: shim, compress: none }
   menu: { kind: esp, contains: [uki, revoked], menu: { default: revoked, timeout: 0 } }
 machines:
   uki: { image: uki, secureBoot: true }
@@ -32,11 +40,14 @@ machines:
   menu: { image: menu, secureBoot: true }
 `;
 
+const sbat = (generation: number): string =>
+  `sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\nsecure,${generation},Test,secure,1,https://example.org\n`;
+
 let project = "";
 let images: Record<string, string> = {};
 
 beforeAll(async () => {
-  project = writeProject(CONFIG);
+  project = writeProject(CONFIG, { "older.csv": sbat(1), "newer.csv": sbat(2) });
   expect(await runCli(["keys", "init"], { cwd: project })).toMatchObject({ exit: 0 });
   images = await buildProject(project);
 });
@@ -136,3 +147,60 @@ test("behind a menu, systemd-boot and the default entry are signed", async () =>
     expect(await guestOutput(machine, "dmesg")).toMatch(/secureboot: Secure boot enabled/);
   });
 }, 400_000);
+
+/** Debian's shim, signed with the project's key. */
+async function signedShim(): Promise<Buffer> {
+  for await (const member of readTar(fs.createReadStream(images.shim!))) {
+    if (!member.path.endsWith("/shimx64.efi")) continue;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of member.content()) chunks.push(chunk);
+    const shim = sourceOfBytes(Buffer.concat(chunks));
+    const signature = await signDigest(
+      loadSigner(keySchema.parse({ file: "./keys/db" }), project),
+      authenticodeDigest(shim),
+    );
+    return Buffer.from(concatBytes([...attachSignatures(shim, { signatures: [signature] })]));
+  }
+  throw new Error("the package has no shimx64.efi");
+}
+
+/** What is said until `seen`, by shim whose SbatLevel asks for the project's second generation; newer than shim's own, it stays. */
+async function bootBehindShim(uki: string, seen: RegExp): Promise<string> {
+  const esp = espWith(await signedShim());
+  fs.copyFileSync(uki, path.join(esp, "EFI/BOOT/grubx64.efi"));
+  const enrolled = await withProject(project, {}, async ({ config, store }) => secureBootVariables(config, store));
+  const level: EfiVariable = {
+    ...{
+      name: "SbatLevel",
+      vendor: "605dab50-e046-4300-abb6-3dd810dd8b23",
+      attributes: 3,
+      timestamp: Buffer.alloc(16),
+    },
+    data: Buffer.from("sbat,1,2099010100\nshim,4\nsecure,2\n"),
+  };
+  const vars = path.join(temporaryDir(), "vars.fd");
+  fs.writeFileSync(vars, addVariables(fs.readFileSync(enrolled), [level]));
+  await using machine = await bootFiles(
+    { kind: "uefi", medium: { kind: "directory", path: esp }, secureBoot: { vars } },
+    { memory: 1024 ** 3 },
+  );
+  machine.ready.catch(() => {});
+  for (let waited = 0; waited < 150 && !seen.test(machine.console.text); waited++) await sleep(1000);
+  return machine.console.text;
+}
+
+/**
+ * The firmware starts both: their signatures are the same. How far the current one comes is not shim's word: shim 16 also
+ * checks what systemd's stub loads, and refuses the kernel, which the stub hands over by its size in memory.
+ */
+test("shim refuses a UKI whose SBAT generation is revoked, and starts a current one", async () => {
+  const refused = await bootBehindShim(images.older!, /Security Violation/);
+  expect(refused).toMatch(/Verification failed: \(0x1A\) Security Violation/);
+  expect(refused).not.toMatch(STUB);
+  const current = await bootBehindShim(images.newer!, STUB);
+  expect(current).not.toMatch(/\(0x1A\) Security Violation/);
+  expect(current).toMatch(STUB);
+}, 600_000);
+
+/** Only systemd's stub says this, or the kernel behind it. */
+const STUB = /Error loading kernel image|Linux version|\/ # /;
