@@ -1,6 +1,7 @@
 /** Runs `main` with the real process, and sees to it that the output is out before the process ends. */
 import { setTimeout } from "node:timers/promises";
 import v8 from "node:v8";
+import { EXIT } from "../base/error-codes.ts";
 import { main } from "./main.ts";
 
 // A reader that stops reading (`| head`) is no error.
@@ -14,6 +15,12 @@ for (const stream of [process.stdout, process.stderr])
 process.removeAllListeners("warning");
 process.on("warning", (warning) => {
   if (warning.name !== "ExperimentalWarning") process.stderr.write(`${warning.name}: ${warning.message}\n`);
+});
+
+// Work that waits for what nobody does any more would end the process without a word.
+process.once("beforeExit", () => {
+  process.stderr.write("✗ bug: the work stopped half-way, with nothing left to wait for\n");
+  process.exit(EXIT.bug);
 });
 
 const exit = await main({
