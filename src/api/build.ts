@@ -132,7 +132,7 @@ export async function runPlanned(project: Project, targets: readonly AnyStage[])
     });
   } catch (error) {
     if (!(error instanceof PackageGone)) throw error;
-    throw await explainGone(error, projectResolver(project), config.arch === "aarch64" ? "arm64" : "amd64").catch(
+    throw await explainGone(error, await projectResolver(project), config.arch === "aarch64" ? "arm64" : "amd64").catch(
       () => error,
     );
   }

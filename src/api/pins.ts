@@ -3,8 +3,8 @@ import { BootwrightError } from "../base/errors.ts";
 import { requireTools } from "../base/host-tools.ts";
 import { aptSources } from "../source/apt-config.ts";
 import { type Lock, type LockEntry, loadLock, writeLock } from "../source/lock.ts";
-import { Resolver, requestName, type SourceRequest } from "../source/request.ts";
-import { pinBundle } from "./catalogs.ts";
+import { requestName, type SourceRequest } from "../source/request.ts";
+import type { Resolver } from "../source/resolver.ts";
 import type { Project, ProjectPlan } from "./project.ts";
 
 /** The lock with the missing pins added. Throws LOCK_FROZEN or OFFLINE when that is forbidden. */
@@ -41,7 +41,7 @@ export async function resolveRequests(
     ),
   );
   requireTools([...tools]);
-  const resolver = projectResolver(project);
+  const resolver = await projectResolver(project);
   const { emit, signal } = project.session;
   project.store.begin();
   const entries: Record<string, LockEntry> = {};
@@ -58,13 +58,15 @@ export async function resolveRequests(
   return entries;
 }
 
-export function projectResolver(project: Project): Resolver {
+/** What resolves is loaded only now: most builds have all their pins. */
+export async function projectResolver(project: Project): Promise<Resolver> {
+  const { Resolver } = await import("../source/resolver.ts");
   const { store, session, config } = project;
   return new Resolver({
     store,
     emit: session.emit,
     signal: session.signal,
     aptSources: () => aptSources(config.sources.debian, { projectDir: config.dir }),
-    findBundle: (request) => pinBundle(project, request),
+    findBundle: async (request) => (await import("./catalogs.ts")).pinBundle(project, request),
   });
 }

@@ -2,9 +2,7 @@
 import { comparePaths } from "../base/bytes.ts";
 import { withProgress } from "../base/chunk-progress.ts";
 import { BootwrightError } from "../base/errors.ts";
-import { compress } from "../formats/compress.ts";
 import type { FileEntry, FileTree, TreeEntry } from "../formats/filetree.ts";
-import { encodeTar } from "../formats/tar-writer.ts";
 import { TreeBuilder } from "../formats/tree-builder.ts";
 import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
@@ -57,6 +55,8 @@ export function bundleStage(
     outputs: ["bundle", "manifest"],
     weight: { cpu: 2 },
     run: async ({ inputs, store, progress, signal }) => {
+      const { encodeTar } = await import("../formats/tar-writer.ts");
+      const { compress } = await import("../formats/compress.ts");
       const text = (blob: BlobArtifact | undefined): string =>
         blob === undefined ? "" : store.blobs.readAll(blob).toString("utf8");
       const release = text(inputs.release).trim();

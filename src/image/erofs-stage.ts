@@ -1,5 +1,4 @@
 /** The stage that writes a tree as an EROFS file system. */
-import { encodeErofs } from "../formats/erofs.ts";
 import { defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 
@@ -25,6 +24,7 @@ export function erofsStage(options: ErofsStageOptions): Stage<{ tree: TreeInput 
     params: { seed, epoch, label },
     outputs: ["image"],
     run: async ({ inputs, store }) => {
+      const { encodeErofs } = await import("../formats/erofs.ts");
       const reader = store.reader();
       try {
         const volume = encodeErofs(store.getTree(inputs.tree), { read: reader.read, seed, epoch, label });

@@ -1,6 +1,6 @@
 /** The stages that put files on an EFI system partition: a FAT image, or a tree for a directory. */
 import { comparePaths } from "../base/bytes.ts";
-import { encodeFat, type FatItem } from "../formats/fat.ts";
+import type { FatItem } from "../formats/fat.ts";
 import { type FileTree, parentPath, type TreeEntry } from "../formats/filetree.ts";
 import { type BlobInput, defineStage, type Stage } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
@@ -41,6 +41,7 @@ export function espImageStage(options: EspStageOptions): Stage<EspInputs, { imag
     },
     outputs: ["image"],
     run: async ({ inputs, store }) => {
+      const { encodeFat } = await import("../formats/fat.ts");
       const fat = encodeFat(espFiles(options, { inputs, store }), {
         seed,
         epoch,

@@ -1,5 +1,4 @@
 /** The stage that writes a tree as an ext4 file system in a file of its own. */
-import { encodeExt4 } from "../formats/ext4.ts";
 import { defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 
@@ -27,6 +26,7 @@ export function ext4Stage(options: Ext4StageOptions): Stage<{ tree: TreeInput },
     params: { seed, epoch, label, size: size ?? null },
     outputs: ["image"],
     run: async ({ inputs, store }) => {
+      const { encodeExt4 } = await import("../formats/ext4.ts");
       const reader = store.reader();
       try {
         const entries = store.getTree(inputs.tree);

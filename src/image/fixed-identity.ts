@@ -1,8 +1,6 @@
 /** The stage that takes chance and the clock out of a disk that qemu-img has made: identifiers come from the seed. */
 import type { SparseWrite } from "../formats/sparse-write.ts";
 import { seededUuid } from "../formats/uuid.ts";
-import { fixVhd } from "../formats/vhd.ts";
-import { fixVmdk } from "../formats/vmdk.ts";
 import { type BlobInput, defineStage, type Stage } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 import { openBlobSource } from "../store/blob-source.ts";
@@ -30,6 +28,8 @@ export function fixedIdentityStage(
     params: { format, fileName, seed, epoch },
     outputs: ["image"],
     run: async ({ inputs, store }) => {
+      const { fixVmdk } = await import("../formats/vmdk.ts");
+      const { fixVhd } = await import("../formats/vhd.ts");
       using source = openBlobSource(store.blobs, inputs.image);
       const uuid = seededUuid(seed, format);
       const fixes =

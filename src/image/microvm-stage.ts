@@ -3,7 +3,6 @@ import { comparePaths } from "../base/bytes.ts";
 import type { Digest } from "../base/digest.ts";
 import type { Json } from "../base/json.ts";
 import type { FileEntry } from "../formats/filetree.ts";
-import { readKernelPayload } from "../formats/vmlinux.ts";
 import { type BlobInput, defineStage, type Stage } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
 import { openBlobSource } from "../store/blob-source.ts";
@@ -42,6 +41,7 @@ export function kernelPayload({
     params: {},
     outputs: ["payload"],
     run: async ({ inputs, store }) => {
+      const { readKernelPayload } = await import("../formats/vmlinux.ts");
       using source = openBlobSource(store.blobs, inputs.kernel);
       return { payload: blobArtifact(store.blobs.put((await readKernelPayload(source)).bytes)) };
     },

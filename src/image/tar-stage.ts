@@ -1,8 +1,6 @@
 /** The stage that writes a tree as a tar archive: an artifact of its own, and what tools that pack file systems read. */
 import { withProgress } from "../base/chunk-progress.ts";
-import { compress } from "../formats/compress.ts";
 import type { FileTree } from "../formats/filetree.ts";
-import { encodeTar } from "../formats/tar-writer.ts";
 import { defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 
@@ -27,6 +25,8 @@ export function tarStage(
     params: { epoch, compress: compression ?? null },
     outputs: ["archive", "root"],
     run: async ({ inputs, store, progress, signal }) => {
+      const { compress } = await import("../formats/compress.ts");
+      const { encodeTar } = await import("../formats/tar-writer.ts");
       const entries = store.getTree(inputs.tree);
       const total = entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.content.size : 0), 0);
       const reader = store.reader();

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { alignUp } from "../base/bytes.ts";
 import { guidBytes, seededUuid } from "../formats/uuid.ts";
-import { VERITY_BLOCK, VerityHasher, type VerityTree } from "../formats/verity.ts";
+import { VERITY_BLOCK, type VerityTree } from "../formats/verity.ts";
 import { type BlobInput, defineStage, type Stage } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 
@@ -41,6 +41,7 @@ export function verityStage({ name, image, seed }: VerityStageOptions): Stage<{ 
     params: { seed },
     outputs: ["image", "description", "rootHash"],
     run: async ({ inputs, store, progress, signal }) => {
+      const { VerityHasher } = await import("../formats/verity.ts");
       const salt = createHash("sha256").update(`${seed} verity salt`).digest();
       const hasher = new VerityHasher({ salt, uuid: guidBytes(seededUuid(seed, "verity")) });
       const { size } = inputs.image;

@@ -4,8 +4,6 @@
  */
 import { alignUp } from "../base/bytes.ts";
 import { withProgress } from "../base/chunk-progress.ts";
-import { compress } from "../formats/compress.ts";
-import { encodeNewc } from "../formats/newc.ts";
 import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 
@@ -34,6 +32,8 @@ export function packInitramfs({
     outputs: ["initrd"],
     weight: { cpu: kind === "zstd" ? 2 : 1 },
     run: async ({ inputs, store, progress, signal }) => {
+      const { encodeNewc } = await import("../formats/newc.ts");
+      const { compress } = await import("../formats/compress.ts");
       const entries = store.getTree(inputs.tree);
       const total = entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.content.size : 0), 0);
       const reader = store.reader();

@@ -3,7 +3,6 @@
 import { comparePaths } from "../base/bytes.ts";
 import { BootwrightError } from "../base/errors.ts";
 import type { FileTree } from "../formats/filetree.ts";
-import { readLinuxImage } from "../formats/linux-image.ts";
 import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import { blobArtifact } from "../store/artifact.ts";
 import { openBlobSource } from "../store/blob-source.ts";
@@ -30,6 +29,7 @@ export function kernelFromFiles(options: KernelFilesOptions): Stage<FileInputs, 
     params: {},
     outputs: ["image", "config", "systemMap", "release", "modules"],
     run: async ({ inputs, store }) => {
+      const { readLinuxImage } = await import("../formats/linux-image.ts");
       using source = openBlobSource(store.blobs, inputs.image);
       const { release } = readLinuxImage(source);
       if (release === undefined && inputs.modules !== undefined)

@@ -10,7 +10,7 @@ import { loadConfig } from "../config/load.ts";
 import { projectDir } from "../config/project.fake.ts";
 import { INSTALLER_PACKAGES } from "../source/debian-root.ts";
 import type { Lock } from "../source/lock.ts";
-import { Resolver } from "../source/request.ts";
+import { Resolver } from "../source/resolver.ts";
 import { orderStages } from "../stage/graph.ts";
 import { runStages } from "../stage/scheduler.ts";
 import type { TreeArtifact } from "../store/artifact.ts";

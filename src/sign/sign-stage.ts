@@ -3,14 +3,11 @@
  * answers lie, or from a key that is here. Where there is neither, the program goes on unsigned, and the stage says which
  * signature is wanted. See docs/decisions/0016-signing.md.
  */
-import { attachSignatures, authenticodeDigest } from "../formats/authenticode.ts";
 import type { Signer } from "../formats/pkcs7.ts";
-import { parseCertificate } from "../formats/x509.ts";
 import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 import { openBlobSource } from "../store/blob-source.ts";
 import { findSignature } from "./find-signature.ts";
-import { checkSignature, makeSignature } from "./make-signature.ts";
 import type { WantedSignature } from "./wanted-signature.ts";
 
 export interface SignStageOptions {
@@ -53,6 +50,9 @@ export function signStage(options: SignStageOptions): Stage<SignInputs, SignedIm
     params: { key, what, here: signer !== undefined },
     outputs: ["image", "wanted"],
     run: async ({ inputs, store }) => {
+      const { checkSignature, makeSignature } = await import("./make-signature.ts");
+      const { parseCertificate } = await import("../formats/x509.ts");
+      const { attachSignatures, authenticodeDigest } = await import("../formats/authenticode.ts");
       if (inputs.pending !== undefined && inputs.pending.size > 0)
         return { image: inputs.image, wanted: blobArtifact(store.blobs.put("")) };
       const trusted = parseCertificate(store.blobs.readAll(inputs.certificate), `certificate of key ${key}`);

@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { BootwrightError, isBootwrightError, messageOf } from "../base/errors.ts";
-import { APK_HEAD, readApkControl } from "../formats/apk-package.ts";
 import { type BlobInput, defineStage, type Stage } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 
@@ -35,6 +34,7 @@ export function openApk({
     params: {},
     outputs: ["data", "control"],
     run: async ({ inputs, store }) => {
+      const { APK_HEAD, readApkControl } = await import("../formats/apk-package.ts");
       const { blobs } = store;
       const head = Buffer.concat([...blobs.read(inputs.file, 0, Math.min(APK_HEAD, inputs.file.size))]);
       const control = await readApkControl(head, { what });

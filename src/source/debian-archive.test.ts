@@ -17,7 +17,7 @@ import type { Store } from "../store/store.ts";
 import type { AptSource } from "./apt-config.ts";
 import { type DebianArchive, openArchive } from "./debian-archive.ts";
 import { explainGone, fetchPackage, PackageGone } from "./fetch.ts";
-import { Resolver } from "./request.ts";
+import { Resolver } from "./resolver.ts";
 
 vi.stubEnv("no_proxy", "127.0.0.1,localhost");
 afterAll(closeConnections);

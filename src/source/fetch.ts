@@ -7,7 +7,7 @@ import { defineStage, type Stage } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 import type { AptSource } from "./apt-config.ts";
 import type { LockedPackage } from "./lock.ts";
-import type { Resolver } from "./request.ts";
+import type { Resolver } from "./resolver.ts";
 
 export interface FetchContext {
   readonly offline: boolean;

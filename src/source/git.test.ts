@@ -10,7 +10,7 @@ import { blobOf } from "../stage/stage.ts";
 import type { Store } from "../store/store.ts";
 import { fetchCommit } from "./git.ts";
 import { importArchive } from "./import-archive.ts";
-import { Resolver } from "./request.ts";
+import { Resolver } from "./resolver.ts";
 
 const signal = new AbortController().signal;
 

@@ -1,7 +1,6 @@
 /** The stages that turn a local container image into a tree: its layers into the store, each unpacked once, then one above the other. */
 import { BootwrightError } from "../base/errors.ts";
 import type { OciDescriptor } from "../formats/oci.ts";
-import { applyOciLayers } from "../formats/oci-layers.ts";
 import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
 import { type OciLayout, readOciBlob } from "./oci-layout.ts";
@@ -66,6 +65,7 @@ export function ociLayers(
     params: { diffIds },
     outputs: ["tree"],
     run: async ({ inputs, store }) => {
+      const { applyOciLayers } = await import("../formats/oci-layers.ts");
       for (const [i, pack] of inputs.packs.entries())
         if (pack.hash !== diffIds[i])
           throw new BootwrightError(

@@ -2,12 +2,12 @@
  * Encodes Remote Execution API v2 messages in their canonical form (fields in order of number, defaults left out,
  * lists sorted where the protocol says so): the digest of an `Action` is a stage's key.
  *
- * Written on protobuf's wire layer alone: the whole runtime takes longer to load than an unchanged build may last.
+ * Written without protobuf's runtime: it takes longer to load than an unchanged build may last.
  * `action.test.ts` holds it against the code generated from proto/remote_execution.proto.
  */
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { comparePaths } from "../base/bytes.ts";
 import { type Digest, digestOf } from "../base/digest.ts";
+import { VarintWriter } from "../formats/varint-writer.ts";
 
 export interface CommandSpec {
   readonly arguments: readonly string[];
@@ -43,20 +43,20 @@ export function encodeAction(spec: ActionSpec): EncodedAction {
   };
   const command = keep(encodeCommand(spec.command));
   const inputRoot = encodeDirectories(spec.inputs, keep);
-  const writer = new BinaryWriter();
+  const writer = new VarintWriter();
   message(writer, 1, encodeDigest(command));
   message(writer, 2, encodeDigest(inputRoot));
   message(writer, 10, encodeProperties(spec.platform));
-  return { digest: keep(writer.finish()), messages };
+  return { digest: keep(writer.done()), messages };
 }
 
 export function encodeCommand(command: CommandSpec): Uint8Array {
-  const writer = new BinaryWriter();
-  for (const argument of command.arguments) writer.tag(1, WireType.LengthDelimited).string(argument);
+  const writer = new VarintWriter();
+  for (const argument of command.arguments) field(writer, 1, Buffer.from(argument));
   for (const [name, value] of sortedEntries(command.environment ?? {})) message(writer, 2, encodePair(name, value));
   text(writer, 6, command.workingDirectory ?? "");
-  for (const path of [...command.outputPaths].sort(comparePaths)) writer.tag(7, WireType.LengthDelimited).string(path);
-  return writer.finish();
+  for (const path of [...command.outputPaths].sort(comparePaths)) field(writer, 7, Buffer.from(path));
+  return writer.done();
 }
 
 /** Encodes the directory of `files` and those below it; gives the root's digest. */
@@ -73,48 +73,60 @@ function encodeDirectories(files: readonly InputFile[], keep: (bytes: Uint8Array
       below.set(name, list);
     }
   }
-  const writer = new BinaryWriter();
+  const writer = new VarintWriter();
   for (const [name, { digest, executable }] of sortedMap(here)) {
-    const node = new BinaryWriter();
+    const node = new VarintWriter();
     text(node, 1, name);
     message(node, 2, encodeDigest(digest));
-    if (executable) node.tag(4, WireType.Varint).bool(true);
-    message(writer, 1, node.finish());
+    if (executable) number(node, 4, 1);
+    message(writer, 1, node.done());
   }
   for (const [name, inside] of sortedMap(below)) {
-    const node = new BinaryWriter();
+    const node = new VarintWriter();
     text(node, 1, name);
     message(node, 2, encodeDigest(encodeDirectories(inside, keep)));
-    message(writer, 2, node.finish());
+    message(writer, 2, node.done());
   }
-  return keep(writer.finish());
+  return keep(writer.done());
 }
 
 function encodeDigest(digest: Digest): Uint8Array {
-  const writer = new BinaryWriter();
+  const writer = new VarintWriter();
   text(writer, 1, digest.hash);
-  if (digest.size !== 0) writer.tag(2, WireType.Varint).int64(digest.size);
-  return writer.finish();
+  number(writer, 2, digest.size);
+  return writer.done();
 }
 
 function encodeProperties(properties: Readonly<Record<string, string>>): Uint8Array {
-  const writer = new BinaryWriter();
+  const writer = new VarintWriter();
   for (const [name, value] of sortedEntries(properties)) message(writer, 1, encodePair(name, value));
-  return writer.finish();
+  return writer.done();
 }
 
 function encodePair(name: string, value: string): Uint8Array {
-  const writer = new BinaryWriter();
+  const writer = new VarintWriter();
   text(writer, 1, name);
   text(writer, 2, value);
-  return writer.finish();
+  return writer.done();
 }
 
-const message = (writer: BinaryWriter, field: number, bytes: Uint8Array): BinaryWriter =>
-  writer.tag(field, WireType.LengthDelimited).bytes(bytes);
+/** Wire type 2: a length, then as many bytes (protobuf's "Encoding", "Length-Delimited Records"). */
+function field(writer: VarintWriter, at: number, bytes: Uint8Array): void {
+  writer.varint((at << 3) | 2);
+  writer.sized(bytes);
+}
 
-function text(writer: BinaryWriter, field: number, value: string): void {
-  if (value !== "") writer.tag(field, WireType.LengthDelimited).string(value);
+const message = field;
+
+/** What is empty or zero is a field's default, and left out. */
+function text(writer: VarintWriter, at: number, value: string): void {
+  if (value !== "") field(writer, at, Buffer.from(value));
+}
+
+function number(writer: VarintWriter, at: number, value: number): void {
+  if (value === 0) return;
+  writer.varint(at << 3);
+  writer.varint(value);
 }
 
 /** By UTF-8 bytes, which is the protocol's order. */

@@ -5,7 +5,6 @@
  */
 import { isElf, readElf } from "../formats/elf.ts";
 import type { FileContent, FileTree } from "../formats/filetree.ts";
-import { encodeTar } from "../formats/tar-writer.ts";
 import { defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
 import type { Store } from "../store/store.ts";
@@ -38,6 +37,7 @@ export function elfArchive({
     params: { arch },
     outputs: ["archive"],
     run: async ({ inputs, store, signal }) => {
+      const { encodeTar } = await import("../formats/tar-writer.ts");
       const found = new Map<string, { kind: string; content: FileContent }>();
       for (const entry of store.getTree(inputs.tree)) {
         signal.throwIfAborted();

@@ -3,7 +3,7 @@
 import { type BlobInput, defineStage, type Stage } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 import { openBlobSource } from "../store/blob-source.ts";
-import { assembleUki, type UkiContent } from "./uki.ts";
+import type { UkiContent } from "./uki.ts";
 
 export interface UkiStageOptions {
   readonly name: string;
@@ -66,6 +66,7 @@ export function ukiStage(options: UkiStageOptions): Stage<UkiInputs, { image: Bl
     params: { ...(cmdlineFile === undefined && { cmdline }), ...(osReleaseFile === undefined ? { osRelease } : {}) },
     outputs: ["image"],
     run: async ({ inputs, store }) => {
+      const { assembleUki } = await import("./uki.ts");
       const { blobs } = store;
       const content = (blob: BlobArtifact | undefined): UkiContent | undefined =>
         blob === undefined ? undefined : { size: blob.size, read: () => blobs.read(blob) };

@@ -1,0 +1,96 @@
+/** Writes a whole disk in one pass: partition table, EFI system partition, and the partitions behind it. */
+import { alignUp } from "../base/bytes.ts";
+import { BootwrightError } from "../base/errors.ts";
+import { encodeFat } from "../formats/fat.ts";
+import { GPT_ALIGNMENT, planGpt } from "../formats/gpt.ts";
+import { partitionType } from "../formats/partition-types.ts";
+import type { SparseWrite } from "../formats/sparse-write.ts";
+import { seededUuid } from "../formats/uuid.ts";
+import type { StageContext } from "../stage/stage.ts";
+import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
+import { partitionVolume, type Volume } from "./disk-partition.ts";
+import { type DiskInputs, type DiskStageOptions, treeInput } from "./disk-stage.ts";
+import { espFiles } from "./esp-stage.ts";
+
+/** Throws LIMIT_EXCEEDED when files do not fit their partition, or the partitions the disk. */
+export function writeDisk(options: DiskStageOptions, ctx: Context): { image: BlobArtifact } {
+  const { sectorSize, size, seed } = options;
+  const reader = ctx.store.reader();
+  try {
+    const volumes = [espVolume(options, ctx), ...partitionVolumes(options, { ctx, read: reader.read })];
+    const gpt = planGpt(
+      volumes.map((volume) => volume.partition),
+      { diskId: seededUuid(seed, "disk"), sectorSize, ...(size !== undefined && { size }) },
+    );
+    const writes = function* (): Generator<SparseWrite> {
+      yield* gpt.head;
+      for (const [i, volume] of volumes.entries())
+        for (const { offset, bytes } of volume.writes()) yield { offset: gpt.partitions[i]!.offset + offset, bytes };
+      yield* gpt.tail;
+    };
+    return { image: blobArtifact(ctx.store.blobs.putSparse(writes(), gpt.size)) };
+  } finally {
+    reader.close();
+  }
+}
+
+type Context = StageContext<DiskInputs>;
+
+/** It comes first, so its place on the disk is known before the others are. */
+function espVolume(options: DiskStageOptions, { inputs, store }: Context): Volume {
+  const { espSize, espLabel = "ESP", sectorSize, seed, epoch } = options;
+  const fat = encodeFat(espFiles(options, { inputs, store }), {
+    ...{ seed, epoch, label: "ESP", size: espSize, sectorSize },
+    hiddenSectors: GPT_ALIGNMENT / sectorSize,
+  });
+  const type = partitionType("esp", "amd64");
+  return {
+    partition: { type, id: seededUuid(seed, `partition ${espLabel}`), name: espLabel, size: espSize },
+    writes: fat.writes,
+  };
+}
+
+/** The one that gets the rest is made last, when the others have their sizes. */
+function partitionVolumes(
+  options: DiskStageOptions,
+  { ctx, read }: { ctx: Context; read: Parameters<typeof partitionVolume>[2]["read"] },
+): readonly Volume[] {
+  const { seed, epoch, partitions } = options;
+  const { inputs, store } = ctx;
+  const trees = [...inputs.trees];
+  const contents = [...inputs.contents];
+  const makers = partitions.map((partition) => {
+    const tree = treeInput(partition.content) === undefined ? undefined : trees.shift();
+    const file = partition.content.kind === "file" ? contents.shift() : undefined;
+    return (size: number | undefined) =>
+      partitionVolume(partition, size, {
+        ...{ seed, epoch, file, store, read },
+        tree: tree === undefined ? undefined : store.getTree(tree),
+      });
+  });
+  const volumes = makers.map((make, i) => {
+    const { size, content } = partitions[i]!;
+    return size === "rest" || content.kind === "like" ? undefined : make(size);
+  });
+  for (const [i, { content }] of partitions.entries()) {
+    if (content.kind !== "like") continue;
+    const at = partitions.findIndex(({ label }) => label === content.label);
+    volumes[i] = makers[i]!(volumes[at]!.partition.size);
+  }
+  return volumes.map((volume, i) => volume ?? makers[i]!(restOf(options, volumes)));
+}
+
+/** What the disk has left when the other partitions have theirs. */
+function restOf({ size, espSize }: DiskStageOptions, others: readonly (Volume | undefined)[]): number {
+  if (size === undefined) throw new Error('"rest" without the size of a disk');
+  const sizes = [espSize, ...others.flatMap((volume) => volume?.partition.size ?? [])];
+  const taken = sizes.reduce((sum, one) => sum + alignUp(one, GPT_ALIGNMENT), 2 * GPT_ALIGNMENT);
+  const rest = Math.floor((size - taken) / GPT_ALIGNMENT) * GPT_ALIGNMENT;
+  if (rest < GPT_ALIGNMENT)
+    throw new BootwrightError(
+      "LIMIT_EXCEEDED",
+      `the disk of ${size} bytes leaves nothing for the partition that takes the rest`,
+      { hint: "make the disk larger" },
+    );
+  return rest;
+}
