@@ -18,18 +18,18 @@ keys: { pk: { file: ./keys/pk }, kek: { file: ./keys/kek }, db: { file: ./keys/d
 trees:
   host: { files: { /dev: { directory: true }, /proc: { directory: true }, /run: { directory: true }, /sys: { directory: true }, /big: { file: ./vmlinuz } } }
 initramfs:
-  init: busybox
-  busybox: ./busybox
-  root: true
-  verify: [host]
+  plain: { init: busybox, busybox: ./busybox, root: true, verify: [host] }
+  slots: { init: busybox, busybox: ./busybox, root: true, verify: [{ image: host, device: "PARTLABEL=host-{slot}" }] }
 images:
   host: { kind: erofs, tree: host, verity: true }
-  uki: { kind: uki, stub: ./stub, cmdline: console=ttyS0 quiet, sign: db }
-  unsigned: { kind: uki, stub: ./stub, cmdline: console=ttyS0 quiet }
+  uki: { kind: uki, initramfs: plain, stub: ./stub, cmdline: console=ttyS0 quiet, sign: db }
+  unsigned: { kind: uki, initramfs: plain, stub: ./stub, cmdline: console=ttyS0 quiet }
   direct: { kind: uki, stub: ./stub, initramfs: none, verity: { image: host, device: PARTLABEL=host }, sign: db }
   esp: { kind: esp, contains: [uki] }
   disk: { kind: disk, esp: [uki], partitions: { host: { image: host, type: root } } }
   direct-disk: { kind: disk, esp: [direct], partitions: { host: { image: host, type: root } } }
+  ab-uki: { kind: uki, initramfs: slots, stub: ./stub, cmdline: console=ttyS0, sign: db }
+  ab: { kind: disk, layout: ab, esp: [ab-uki], slots: [host] }
   cd: { kind: iso, boot: uki }
 `;
 
@@ -70,7 +70,7 @@ function policy(text: string): string {
 }
 
 describe("what holds", () => {
-  test.each(["uki", "direct", "esp", "disk", "direct-disk", "cd"])("%s", async (name) => {
+  test.each(["uki", "direct", "esp", "disk", "direct-disk", "ab", "cd"])("%s", async (name) => {
     const result = await verify(name);
     expect(result.exit, result.stdout).toBe(0);
     const { ok, programs, violations } = documentOf(result);
@@ -86,6 +86,13 @@ describe("what holds", () => {
       expect(verity).toMatchObject([{ where: "partition host", demandedBy: [programs[0].where] }]);
       expect(verity[0].rootHash).toBe(programs[0].demands[0].rootHash);
     }
+  });
+
+  test("of two slots the one that the program lies in is hashed; the other is empty yet", async () => {
+    const { verity } = documentOf(await verify("ab"));
+    expect(verity).toMatchObject([
+      { where: "partition host-a", demandedBy: [expect.stringMatching(/^esp-a:\/EFI\/BOOT\/BOOTX64\.EFI$/)] },
+    ]);
   });
 
   test("text for people", async () => {
