@@ -1,4 +1,7 @@
-/** The stage that signs a kernel's modules: each gets a signature of the key in place of any that it had. */
+/**
+ * The stage that signs a kernel's modules: each gets a signature of the key in place of any that it had. See
+ * docs/decisions/0020-appended-and-detached-signatures.md.
+ */
 import { zstdCompressSync } from "node:zlib";
 import { BootwrightError } from "../base/errors.ts";
 import type { TreeEntry } from "../formats/filetree.ts";
