@@ -14,6 +14,7 @@ import { rows as ext4Rows } from "./ext4.ts";
 import { type BenchRow, rows as formatRows } from "./formats.ts";
 import { rows as kernelRows } from "./kernel.ts";
 import { rows as ociRows } from "./oci.ts";
+import { cpuSeconds, rows as signedRows } from "./signed.ts";
 
 interface Row extends BenchRow {
   /** At most, in `unit`. */
@@ -44,6 +45,7 @@ const GROUPS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   debian: () => debianRows({ makeProject, writeFile, bootwright, median, settle }),
   kernel: () => kernelRows({ makeProject, writeFile, bootwright, run, median, settle }),
   oci: () => ociRows({ makeProject, writeFile, bootwright, median, settle, measured }),
+  signed: () => signedRows({ makeProject, writeFile, bootwright, median, settle, cpu }),
 };
 
 const only = process.argv.indexOf("--only") === -1 ? undefined : process.argv[process.argv.indexOf("--only") + 1];
@@ -159,6 +161,10 @@ function bootwright(project: string, ...words: string[]): number {
   return run(project, words).ms;
 }
 
+function cpu(project: string, ...words: string[]): number {
+  return cpuSeconds([process.execPath, BIN, ...words], { cwd: project, env });
+}
+
 function measured(project: string, ...words: string[]): { ms: number; memory: number } {
   const file = path.join(dir, "peak");
   const script = `import fs from "node:fs"; process.on("exit", () => fs.writeFileSync(${JSON.stringify(file)}, String(process.resourceUsage().maxRSS)));`;
@@ -202,7 +208,7 @@ function machineName(): string {
 
 /** A bar that a note of bench/formats.ts tells counts as well. */
 function rowLine({ name, ours, theirs, unit, note, bar }: Row): string {
-  const limit = bar ?? (/\bbar (\d+)/.exec(note) ? Number(/\bbar (\d+)/.exec(note)![1]) : undefined);
+  const limit = bar ?? (/\bbar ([\d.]+)/.exec(note) ? Number(/\bbar ([\d.]+)/.exec(note)![1]) : undefined);
   const value = (number: number) => `${number < 100 ? number.toFixed(1) : Math.round(number)} ${unit}`;
   return line([
     name,
