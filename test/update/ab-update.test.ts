@@ -49,7 +49,8 @@ interface Host {
   readonly machine: Machine;
   /** Waits for text that was not there when the last step began. */
   sees(pattern: RegExp): Promise<void>;
-  types(line: string): void;
+  /** Types a line when the shell reads: what is typed before that is lost. */
+  types(line: string): Promise<void>;
 }
 
 const LIMIT = 200_000;
@@ -76,7 +77,13 @@ async function start(own: { disk: string; variables: string }): Promise<Host & A
       }
       throw new Error(`waited in vain for ${pattern}:\n${machine.console.lastLines(40)}`);
     },
-    types: (line) => machine.console.write(`${line}\n`),
+    async types(line) {
+      for (let waited = 0; waited < LIMIT && !/initos# /.test(machine.console.since(from)); waited += 2000) {
+        machine.console.write("\n");
+        await sleep(2000);
+      }
+      machine.console.write(`${line}\n`);
+    },
     [Symbol.asyncDispose]: async () => {
       await machine.stop();
     },
@@ -98,21 +105,21 @@ test("healthy, hanging, panicking, unhealthy, damaged, unsigned and old releases
   await using host = await start(owned());
   await host.sees(/slot a runs: initos 1\.0, release 1/);
 
-  host.types(`${mount}; ${apply("next")}`);
+  await host.types(`${mount}; ${apply("next")}`);
   await host.sees(/the next start tries slot b, once/);
   await host.sees(/slot b is healthy and stays: initos 2\.0, release 2/);
 
-  host.types(`${mount}; ${apply("panics")}`);
+  await host.types(`${mount}; ${apply("panics")}`);
   await host.sees(/the next start tries slot a, once/);
   await host.sees(/Kernel panic - not syncing: Attempted to kill init/);
   await host.sees(/slot b runs: initos 2\.0, release 2/);
 
-  host.types(`${mount}; ${apply("hangs")}`);
+  await host.types(`${mount}; ${apply("hangs")}`);
   await host.sees(/host on \S+ is opened by its root hash \(slot a\)/);
   await host.sees(/Initiating system reboot/);
   await host.sees(/slot b runs: initos 2\.0, release 2/);
 
-  host.types(`${mount}; ${apply("unhealthy")}`);
+  await host.types(`${mount}; ${apply("unhealthy")}`);
   await host.sees(/slot a is on trial/);
   await host.sees(/not healthy: \/usr\/sbin\/initos-health/);
   await host.sees(/slot b runs: initos 2\.0, release 2/);
@@ -120,15 +127,15 @@ test("healthy, hanging, panicking, unhealthy, damaged, unsigned and old releases
   // One bit of the root, changed behind the update's back.
   const flip =
     'f=/dev/vda3; b=$(dd if=$f bs=1 skip=4242 count=1 2>/dev/null | od -An -tu1); printf "\\\\$(printf %03o $((b ^ 1)))" | dd of=$f bs=1 seek=4242 conv=notrunc,fsync 2>/dev/null';
-  host.types(`${mount}; bootwright-update apply /mnt/next && ${flip} && sync && reboot`);
+  await host.types(`${mount}; bootwright-update apply /mnt/next && ${flip} && sync && reboot`);
   await host.sees(/device-mapper: verity: .* corrupted|is not what was signed|Kernel panic/);
   await host.sees(/slot b runs: initos 2\.0, release 2/);
 
-  host.types(`${mount}; bootwright-update apply /mnt/older`);
+  await host.types(`${mount}; bootwright-update apply /mnt/older`);
   await host.sees(/refused: the update is release 0, older than 1/);
-  host.types("bootwright-update apply /mnt/unsigned");
+  await host.types("bootwright-update apply /mnt/unsigned");
   await host.sees(/not signed by the key that this system trusts/);
-  host.types("bootwright-update status");
+  await host.types("bootwright-update status");
   await host.sees(/slot b is the first choice/);
 }, 900_000);
 
@@ -139,7 +146,7 @@ test(`power lost at ${CUTS} moments of an update: the old system runs, and takes
   for (let cut = 0; cut < CUTS; cut++) {
     await using host = await start(own);
     await host.sees(/slot a runs: initos 1\.0, release 1/);
-    host.types(`${mount}; ${apply("next").replace(" && sync && reboot", "")}`);
+    await host.types(`${mount}; ${apply("next").replace(" && sync && reboot", "")}`);
     // From the first write to the last: each cut comes a little later than the one before.
     await host.sees(/into slot b/);
     await sleep((cut * 6_000) / CUTS);
@@ -148,6 +155,6 @@ test(`power lost at ${CUTS} moments of an update: the old system runs, and takes
   await using host = await start(own);
   // A cut behind the last write is an update that is done: then the firmware tries it.
   await host.sees(/slot a runs: initos 1\.0, release 1|slot b is healthy and stays/);
-  host.types("bootwright-update status");
+  await host.types("bootwright-update status");
   await host.sees(/is the first choice/);
 }, 1_800_000);
