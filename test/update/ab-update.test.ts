@@ -47,7 +47,7 @@ beforeAll(async () => {
 
 interface Host {
   readonly machine: Machine;
-  /** Waits for text that was not there when the last step began. */
+  /** Waits for text behind what was seen last. */
   sees(pattern: RegExp): Promise<void>;
   /** Types a line when the shell reads: what is typed before that is lost. */
   types(line: string): Promise<void>;
@@ -64,13 +64,15 @@ async function start(own: { disk: string; variables: string }): Promise<Host & A
     },
   );
   machine.ready.catch(() => {}); // A slot that panics counts as a failure there; here it is the point.
-  let from = 0;
+  let seen = 0;
+  const unseen = () => machine.console.since(0).slice(seen);
   return {
     machine,
     async sees(pattern) {
       for (let waited = 0; waited < LIMIT; waited += 250) {
-        if (pattern.test(machine.console.since(from))) {
-          from = machine.console.position;
+        const found = pattern.exec(unseen());
+        if (found) {
+          seen += found.index + found[0].length;
           return;
         }
         await sleep(250);
@@ -78,7 +80,7 @@ async function start(own: { disk: string; variables: string }): Promise<Host & A
       throw new Error(`waited in vain for ${pattern}:\n${machine.console.lastLines(40)}`);
     },
     async types(line) {
-      for (let waited = 0; waited < LIMIT && !/initos# /.test(machine.console.since(from)); waited += 2000) {
+      for (let waited = 0; waited < LIMIT && !/initos# /.test(unseen()); waited += 2000) {
         machine.console.write("\n");
         await sleep(2000);
       }
