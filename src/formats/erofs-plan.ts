@@ -1,5 +1,5 @@
 /** From a tree to EROFS inodes: link counts, directory entries, attributes. Nothing has a place on the volume yet. */
-import { bytesFromPath, comparePaths } from "../base/bytes.ts";
+import { bytesFromPath } from "../base/bytes.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { ENTRY_TYPES, type ErofsDirectory, type ErofsDirent, planDirectory } from "./erofs-directory.ts";
 import { EROFS_BLOCK, type ErofsInode, headSizeOf, splitTime } from "./erofs-inode.ts";
@@ -11,6 +11,7 @@ import {
   type FileContent,
   type FileTree,
   parentPath,
+  rootOf,
   type TreeEntry,
 } from "./filetree.ts";
 
@@ -40,16 +41,9 @@ const MAX_LINKS = 0xffff_ffff;
 
 /** Throws LIMIT_EXCEEDED and UNSUPPORTED for what the format does not hold, plain Errors for a tree that is none. */
 export function planErofs(tree: FileTree, epoch: number): ErofsPlan {
-  const [first] = tree;
-  if (first?.path !== "" || first.type !== "directory") throw new Error("EROFS: the tree has no root directory");
+  rootOf(tree, "EROFS");
   const builder = new PlanBuilder(epoch, shareXattrs(tree));
-  let before: string | undefined;
-  for (const entry of tree) {
-    if (before !== undefined && comparePaths(before, entry.path) >= 0)
-      throw new Error(`EROFS: tree not sorted at ${entry.path}`);
-    builder.add(entry);
-    before = entry.path;
-  }
+  for (const entry of tree) builder.add(entry);
   return builder.finish();
 }
 

@@ -5,10 +5,10 @@
 import { alignUp } from "../base/bytes.ts";
 import { BootwrightError } from "../base/errors.ts";
 import type { TreeEntry, Xattr } from "./filetree.ts";
+import { splitXattrName } from "./xattr-name.ts";
 
 const HEADER = 12;
 const MAX_SHARED = 255;
-const MAX_NAME = 255;
 const MAX_VALUE = 0xffff;
 /** i_xattr_icount: words of 4 bytes behind the header, and one more. */
 const MAX_WORDS = 0xfffe;
@@ -80,24 +80,9 @@ export function encodeXattrBody(xattrs: ErofsXattrs): Buffer {
   return out;
 }
 
-const PREFIXES: readonly (readonly [string, number])[] = [
-  ["user.", 1],
-  ["trusted.", 4],
-  ["security.", 6],
-];
-/** Whole names; their values are kept as xattr(7) gives them. */
-const ACLS = new Map([
-  ["system.posix_acl_access", 2],
-  ["system.posix_acl_default", 3],
-]);
-
+/** The values of ACLs are kept as xattr(7) gives them. */
 function encodeXattr({ name, value }: Xattr, path: string): Buffer {
-  const acl = ACLS.get(name);
-  const [prefix, index] = acl === undefined ? (PREFIXES.find(([start]) => name.startsWith(start)) ?? []) : [name, acl];
-  if (prefix === undefined || index === undefined || (acl === undefined && name.length === prefix.length))
-    throw new BootwrightError("UNSUPPORTED", `EROFS has no place for the extended attribute ${name} of ${path}`);
-  const rest = Buffer.from(name.slice(prefix.length));
-  if (rest.length > MAX_NAME || name.includes("\0")) throw limit(path, `attribute name ${name}`);
+  const { index, rest } = splitXattrName(name, "EROFS", path.slice(0, 300));
   if (value.length > MAX_VALUE) throw limit(path, `${value.length} bytes of attribute ${name}`);
   const out = Buffer.alloc(alignUp(4 + rest.length + value.length, 4));
   out[0] = rest.length;

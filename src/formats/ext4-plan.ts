@@ -2,7 +2,7 @@
  * From a tree to inodes: numbers, link counts, directory entries, attributes. Nothing has a place on the volume yet.
  * Inodes are numbered in the order of the tree, so all that are in use stand at the front.
  */
-import { bytesFromPath, comparePaths } from "../base/bytes.ts";
+import { bytesFromPath } from "../base/bytes.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { DIRECTORY_TYPE, type DirectoryItem, type DirectoryPlan, nameLength, planDirectory } from "./ext4-directory.ts";
 import { type Ext4Inode, encodeTime, INDEXED_DIRECTORY, INLINE_SYMLINK, NO_XATTRS, XATTR_ROOM } from "./ext4-inode.ts";
@@ -16,6 +16,7 @@ import {
   type FileContent,
   type FileTree,
   parentPath,
+  rootOf,
   type TreeEntry,
 } from "./filetree.ts";
 
@@ -59,18 +60,11 @@ const ENTRY_TYPES = {
 } as const satisfies Record<TreeEntry["type"], number>;
 
 export function planInodes(tree: FileTree, options: PlanOptions): Ext4Plan {
+  const root = rootOf(tree, "ext4");
   const builder = new PlanBuilder(options);
-  const [first] = tree;
-  if (first?.path !== "" || first.type !== "directory") throw new Error("ext4: the tree has no root directory");
-  builder.addRoot(first);
+  builder.addRoot(root);
   if (!tree.some((entry) => entry.path === LOST_FOUND)) builder.addLostFound();
-  let before = "";
-  for (const entry of tree) {
-    if (entry === first) continue;
-    if (comparePaths(before, entry.path) >= 0) throw new Error(`ext4: tree not sorted at ${entry.path}`);
-    builder.add(entry);
-    before = entry.path;
-  }
+  for (const entry of tree.slice(1)) builder.add(entry);
   return builder.finish();
 }
 

@@ -8,6 +8,7 @@ import { BootwrightError } from "../base/errors.ts";
 import { crc32c, crc32cNumber } from "./crc32c.ts";
 import { EXT4_BLOCK } from "./ext4-layout.ts";
 import type { Xattr } from "./filetree.ts";
+import { splitXattrName } from "./xattr-name.ts";
 
 const MAGIC = 0xea02_0000;
 const ENTRY = 16;
@@ -65,26 +66,9 @@ interface Attribute {
   readonly value: Uint8Array;
 }
 
-const PREFIXES: readonly (readonly [string, number])[] = [
-  ["user.", 1],
-  ["trusted.", 4],
-  ["security.", 6],
-];
-const ACLS = new Map([
-  ["system.posix_acl_access", 2],
-  ["system.posix_acl_default", 3],
-]);
-
 function attribute({ name, value }: Xattr, path: string): Attribute {
-  const acl = ACLS.get(name);
-  if (acl !== undefined) return { index: acl, name: Buffer.alloc(0), value: packedAcl(value, `${path}: ${name}`) };
-  const [prefix, index] = PREFIXES.find(([start]) => name.startsWith(start)) ?? [];
-  if (prefix === undefined || index === undefined || name.length === prefix.length)
-    throw new BootwrightError("UNSUPPORTED", `ext4 has no place for the extended attribute ${name} of ${path}`);
-  const rest = Buffer.from(name.slice(prefix.length));
-  if (rest.length > 255 || name.includes("\0"))
-    throw new BootwrightError("LIMIT_EXCEEDED", `ext4: ${path}: attribute name ${name}; at most 255 bytes, no NUL`);
-  return { index, name: rest, value };
+  const { index, rest } = splitXattrName(name, "ext4", path);
+  return { index, name: rest, value: rest.length === 0 ? packedAcl(value, `${path}: ${name}`) : value };
 }
 
 /** The kernel looks entries of a block up by this order. */

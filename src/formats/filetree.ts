@@ -2,6 +2,7 @@
  * A file tree is a value: a list of entries sorted by path bytes, each path once. Contents are named by digest and are
  * not part of the value. The canonical encoding is in `filetree-codec.ts`.
  */
+import { comparePaths } from "../base/bytes.ts";
 import { BootwrightError } from "../base/errors.ts";
 
 /** Where a content lies inside an imported archive that is kept whole. */
@@ -70,6 +71,18 @@ export interface PipeEntry extends EntryCommon {
 export type TreeEntry = FileEntry | DirectoryEntry | SymlinkEntry | DeviceEntry | PipeEntry;
 
 export type FileTree = readonly TreeEntry[];
+
+/** The root of a tree that is whole and sorted. Throws plain Errors, which name `format`: such a tree is our own mistake. */
+export function rootOf(tree: FileTree, format: string): DirectoryEntry {
+  const [root] = tree;
+  if (root?.path !== "" || root.type !== "directory") throw new Error(`${format}: the tree has no root directory`);
+  let before: TreeEntry = root;
+  for (const entry of tree.slice(1)) {
+    if (comparePaths(before.path, entry.path) >= 0) throw new Error(`${format}: tree not sorted at ${entry.path}`);
+    before = entry;
+  }
+  return root;
+}
 
 /** Reads a content in chunks; the store gives it. */
 export type ReadContent = (content: FileContent) => Iterable<Uint8Array>;
