@@ -9,9 +9,10 @@ import type { FileEntry, FileTree, TreeEntry } from "../formats/filetree.ts";
 import { readLinuxImage } from "../formats/linux-image.ts";
 import { plainDirectory, TreeBuilder } from "../formats/tree-builder.ts";
 import { defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
-import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
+import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 import { openBlobSource } from "../store/blob-source.ts";
 import type { Store } from "../store/store.ts";
+import type { KernelDirectory } from "./bundle-directory.ts";
 import { parseKernelConfig, requireFeatures } from "./features.ts";
 import {
   type BundleIdentity,
@@ -22,18 +23,8 @@ import {
   MANIFEST,
 } from "./manifest.ts";
 
-/** Parts that the bundle does not have are empty blobs; modules are then a tree without any. */
-export type OpenedBundle = {
-  /** bzImage or Image; of a bundle that has neither: its vmlinux. */
-  readonly image: BlobArtifact;
-  readonly vmlinux: BlobArtifact;
-  readonly initrd: BlobArtifact;
-  readonly config: BlobArtifact;
-  readonly systemMap: BlobArtifact;
-  readonly release: BlobArtifact;
-  readonly modules: TreeArtifact;
-  readonly manifest: BlobArtifact;
-};
+/** A bundle without bzImage and Image has its vmlinux as `image`. */
+export type OpenedBundle = KernelDirectory & { readonly manifest: BlobArtifact };
 
 export interface OpenBundleOptions {
   readonly name: string;
