@@ -8,6 +8,7 @@ import { partitionType } from "../../src/formats/partition-types.ts";
 import { openFileSource } from "../../src/store/blob-source.ts";
 import { hashFile } from "../../src/store/blobs.ts";
 import { booted } from "../support/booted.ts";
+import { BUSYBOX_SYSTEM } from "../support/busybox-system.ts";
 import { needProgram } from "../support/need-program.ts";
 import { buildProject, temporaryDir, writeProject } from "../support/test-session.ts";
 
@@ -15,15 +16,7 @@ const CONFIG = `
 name: formats
 kernel: { from: debian, package: linux-image-cloud-amd64 }
 trees:
-  root:
-    from: [{ debian: [busybox-static], unpack: true }, { dir: ./root }]
-    files:
-      /sbin/init: { symlink: /bin/busybox }
-      /etc/inittab: "::sysinit:/etc/start\\n::respawn:-/bin/busybox sh\\n"
-      /dev: { directory: true }
-      /proc: { directory: true }
-      /sys: { directory: true }
-      /run: { directory: true }
+  root:${BUSYBOX_SYSTEM}
       /srv/private: { content: "secret", mode: "0600", uid: 1000, gid: 1000 }
 initramfs: { init: busybox, root: true, modules: [virtio_pci, virtio_blk, erofs, squashfs] }
 images:

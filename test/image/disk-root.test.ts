@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { prepareMachine } from "../../src/api/machine.ts";
 import { readGpt } from "../../src/formats/gpt-reader.ts";
 import { openFileSource } from "../../src/store/blob-source.ts";
+import { BUSYBOX_SYSTEM } from "../support/busybox-system.ts";
 import { needProgram } from "../support/need-program.ts";
 import { buildProject, temporaryDir, testSession, withProject, writeProject } from "../support/test-session.ts";
 
@@ -13,15 +14,7 @@ const CONFIG = `
 name: appliance
 kernel: { from: debian, package: linux-image-cloud-amd64 }
 trees:
-  root:
-    from: [{ debian: [busybox-static], unpack: true }, { dir: ./root }]
-    files:
-      /sbin/init: { symlink: /bin/busybox }
-      /etc/inittab: "::sysinit:/etc/start\\n::respawn:-/bin/busybox sh\\n"
-      /dev: { directory: true }
-      /proc: { directory: true }
-      /sys: { directory: true }
-      /run: { directory: true }
+  root:${BUSYBOX_SYSTEM}
       /mnt: { directory: true }
       /srv/private: { content: "secret", mode: "0600", uid: 1000, gid: 1000 }
 initramfs:

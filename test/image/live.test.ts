@@ -2,21 +2,14 @@
 import { expect, test } from "vitest";
 import { prepareMachine } from "../../src/api/machine.ts";
 import { type MachineSpec, startMachine } from "../../src/vm/index.ts";
+import { BUSYBOX_SYSTEM } from "../support/busybox-system.ts";
 import { buildProject, testSession, withProject, writeProject } from "../support/test-session.ts";
 
 const CONFIG = `
 name: live
 kernel: { from: debian, package: linux-image-cloud-amd64 }
 trees:
-  root:
-    from: [{ debian: [busybox-static], unpack: true }, { dir: ./root }]
-    files:
-      /sbin/init: { symlink: /bin/busybox }
-      /etc/inittab: "::sysinit:/etc/start\\n::respawn:-/bin/busybox sh\\n"
-      /dev: { directory: true }
-      /proc: { directory: true }
-      /sys: { directory: true }
-      /run: { directory: true }
+  root:${BUSYBOX_SYSTEM}
 initramfs: { init: busybox, root: true, modules: [virtio_pci, virtio_scsi, virtio_blk, sr_mod, isofs, loop, squashfs, overlay] }
 images:
   root: { kind: squashfs, tree: root, compress: gzip }
