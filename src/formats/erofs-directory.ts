@@ -4,20 +4,9 @@
  */
 import { bytesFromPath, comparePaths } from "../base/bytes.ts";
 import { EROFS_BLOCK, type ErofsInode, nidOf } from "./erofs-inode.ts";
-import type { TreeEntry } from "./filetree.ts";
+import { ENTRY_TYPES } from "./filetree.ts";
 
 const DIRENT = 12;
-
-/** d_type's numbers, as the entries keep them. */
-export const ENTRY_TYPES = {
-  file: 1,
-  directory: 2,
-  char: 3,
-  block: 4,
-  fifo: 5,
-  socket: 6,
-  symlink: 7,
-} as const satisfies Record<TreeEntry["type"], number>;
 
 export interface ErofsDirent {
   readonly name: string;

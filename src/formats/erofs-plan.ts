@@ -1,12 +1,13 @@
 /** From a tree to EROFS inodes: link counts, directory entries, attributes. Nothing has a place on the volume yet. */
 import { bytesFromPath } from "../base/bytes.ts";
 import { BootwrightError } from "../base/errors.ts";
-import { ENTRY_TYPES, type ErofsDirectory, type ErofsDirent, planDirectory } from "./erofs-directory.ts";
+import { type ErofsDirectory, type ErofsDirent, planDirectory } from "./erofs-directory.ts";
 import { EROFS_BLOCK, type ErofsInode, headSizeOf, splitTime } from "./erofs-inode.ts";
 import { type SharedXattrs, shareXattrs } from "./erofs-xattr.ts";
 import {
   baseName,
   type DeviceEntry,
+  ENTRY_TYPES,
   FILE_TYPE_BITS,
   type FileContent,
   type FileTree,

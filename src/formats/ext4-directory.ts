@@ -8,6 +8,7 @@ import { BootwrightError } from "../base/errors.ts";
 import { crc32c, crc32cNumber } from "./crc32c.ts";
 import { EXT4_BLOCK } from "./ext4-layout.ts";
 import { hashName, type NameHash } from "./ext4-name-hash.ts";
+import { ENTRY_TYPES } from "./filetree.ts";
 
 export interface DirectoryItem {
   readonly inode: number;
@@ -28,7 +29,6 @@ interface Leaf {
   readonly items: readonly DirectoryItem[];
 }
 
-export const DIRECTORY_TYPE = 2;
 const HALF_MD4 = 1;
 const TAIL = 12;
 const LIST_END = EXT4_BLOCK - TAIL;
@@ -58,8 +58,8 @@ export function* encodeDirectory(
   dir: { items: readonly DirectoryItem[]; inode: number; parent: number; seed: number },
 ): Generator<Buffer> {
   const dots = [
-    { inode: dir.inode, name: ".", type: DIRECTORY_TYPE },
-    { inode: dir.parent, name: "..", type: DIRECTORY_TYPE },
+    { inode: dir.inode, name: ".", type: ENTRY_TYPES.directory },
+    { inode: dir.parent, name: "..", type: ENTRY_TYPES.directory },
   ];
   if (plan.leaves === undefined) {
     yield encodeList([...dots, ...dir.items], dir.seed);

@@ -4,7 +4,7 @@
  */
 import { bytesFromPath } from "../base/bytes.ts";
 import { BootwrightError } from "../base/errors.ts";
-import { DIRECTORY_TYPE, type DirectoryItem, type DirectoryPlan, nameLength, planDirectory } from "./ext4-directory.ts";
+import { type DirectoryItem, type DirectoryPlan, nameLength, planDirectory } from "./ext4-directory.ts";
 import { type Ext4Inode, encodeTime, INDEXED_DIRECTORY, INLINE_SYMLINK, NO_XATTRS, XATTR_ROOM } from "./ext4-inode.ts";
 import { EXT4_BLOCK } from "./ext4-layout.ts";
 import { FIRST_INODE } from "./ext4-superblock.ts";
@@ -12,6 +12,7 @@ import { encodeXattrs } from "./ext4-xattr.ts";
 import {
   baseName,
   type DeviceEntry,
+  ENTRY_TYPES,
   FILE_TYPE_BITS,
   type FileContent,
   type FileTree,
@@ -48,16 +49,6 @@ const LOST_FOUND_BLOCKS = 4;
 const MAX_LINKS = 65_000;
 const MAX_NAME = 255;
 const MAX_PATH = 4095;
-
-const ENTRY_TYPES = {
-  file: 1,
-  directory: DIRECTORY_TYPE,
-  char: 3,
-  block: 4,
-  fifo: 5,
-  socket: 6,
-  symlink: 7,
-} as const satisfies Record<TreeEntry["type"], number>;
 
 export function planInodes(tree: FileTree, options: PlanOptions): Ext4Plan {
   const root = rootOf(tree, "ext4");

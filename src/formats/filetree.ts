@@ -98,6 +98,17 @@ export const FILE_TYPE_BITS = {
   socket: 0o140000,
 } as const satisfies Record<TreeEntry["type"], number>;
 
+/** What the entries of directories say of each type, in ext4 and EROFS alike (kernel include/linux/fs_types.h, FT_*). */
+export const ENTRY_TYPES = {
+  file: 1,
+  directory: 2,
+  char: 3,
+  block: 4,
+  fifo: 5,
+  socket: 6,
+  symlink: 7,
+} as const satisfies Record<TreeEntry["type"], number>;
+
 /**
  * Normalizes a path that came from outside (`./etc//motd/` → `etc/motd`). Throws PATH_UNSAFE for `..`, NUL, absolute
  * paths (unless `absolute` allows and strips the leading slash), and components or paths over Linux's limits (255, 4095 bytes).
