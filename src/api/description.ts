@@ -21,6 +21,8 @@ export interface Description {
   /** "sha256:…" of the whole. */
   readonly digest: string;
   readonly facts: Readonly<Record<string, string>>;
+  /** What follows from the parts alone. It is shown, and no difference of its own: the part that it comes from is one. */
+  readonly derived?: Readonly<Record<string, string>>;
   readonly parts: readonly Part[];
 }
 
@@ -70,7 +72,8 @@ async function describeBytes(
     return {
       format: names.has(".linux") ? "uki" : "efi",
       ...common,
-      facts: { machine: uki.machine, signed: uki.signed ? "yes" : "no", ...(names.has(".linux") && pcrFacts(source)) },
+      facts: { machine: uki.machine, signed: uki.signed ? "yes" : "no" },
+      ...(names.has(".linux") && { derived: pcrFacts(source) }),
       parts,
     };
   }

@@ -28,9 +28,9 @@ export function inspect(session: Session, { ref }: InspectOptions): Promise<Repo
 }
 
 function descriptionText(description: Description, indent: string): string {
-  const { format, size, digest, facts, parts } = description;
+  const { format, size, digest, facts, derived, parts } = description;
   const lines = [`${indent}${format}  ${formatSize(size)}  ${digest.slice(0, 19)}`];
-  for (const [name, value] of Object.entries(facts)) lines.push(`${indent}  ${name}: ${value}`);
+  for (const [name, value] of Object.entries({ ...facts, ...derived })) lines.push(`${indent}  ${name}: ${value}`);
   for (const part of parts)
     lines.push(...partLines(part, { indent: `${indent}  `, entries: ["tree", "initramfs"].includes(format) }));
   return lines.join("\n");
