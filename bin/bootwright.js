@@ -16,8 +16,7 @@ if (major(process.versions.node) >= NEEDED) {
 }
 
 function run() {
-  const source = path.join(here, "../src/cli/entry.ts");
-  const file = fs.existsSync(source) ? source : path.join(here, "../dist/cli/entry.js");
+  const file = program();
   import("node:module")
     .then((module) => {
       // Also keeps TypeScript with its types taken out. NODE_COMPILE_CACHE and NODE_DISABLE_COMPILE_CACHE still decide.
@@ -29,6 +28,24 @@ function run() {
       process.stderr.write((error instanceof Error ? error.stack : String(error)) + "\n");
       process.exit(1);
     });
+}
+
+/** The bundle, unless this is a checkout whose source is newer: its files' and directories' times are compared. */
+function program() {
+  const source = path.join(here, "../src");
+  const bundle = path.join(here, "../dist/cli/entry.js");
+  if (!fs.existsSync(source)) return bundle;
+  const made = fs.statSync(bundle, { throwIfNoEntry: false });
+  return made !== undefined && !isNewer(source, made.mtimeMs) ? bundle : path.join(source, "cli/entry.ts");
+}
+
+function isNewer(dir, time) {
+  if (fs.statSync(dir).mtimeMs > time) return true;
+  return fs.readdirSync(dir, { withFileTypes: true }).some((entry) => {
+    if (/\.(test|fake)\.ts$/.test(entry.name)) return false;
+    const name = path.join(dir, entry.name);
+    return entry.isDirectory() ? isNewer(name, time) : fs.statSync(name).mtimeMs > time;
+  });
 }
 
 function restart() {

@@ -1,10 +1,10 @@
 /** A project opened for one command: its config, lock, store, and the plan that they mean. Close it. */
 import fs from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { BootwrightError } from "../base/errors.ts";
 import { readIfExists } from "../base/fs.ts";
 import { closeConnections } from "../base/http.ts";
+import { ownFile } from "../base/own-package.ts";
 import { Library } from "../catalog/library.ts";
 import { loadConfig } from "../config/load.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
@@ -112,7 +112,7 @@ function planContext({ config, session, store }: Project, lock: Lock): PlanConte
 }
 
 const readFragment = (name: string): string | undefined =>
-  readIfExists(fileURLToPath(new URL(`../../fragments/${name}.config`, import.meta.url)))?.toString("utf8");
+  readIfExists(ownFile(`fragments/${name}.config`))?.toString("utf8");
 
 const scripts = new Map<string, string>();
 
@@ -120,7 +120,7 @@ const scripts = new Map<string, string>();
 function guestScript(name: "agent" | "update"): string {
   let text = scripts.get(name);
   if (text === undefined) {
-    text = fs.readFileSync(new URL(`../../guest/${name}.sh`, import.meta.url), "utf8");
+    text = fs.readFileSync(ownFile(`guest/${name}.sh`), "utf8");
     scripts.set(name, text);
   }
   return text;

@@ -1,8 +1,9 @@
 /** The guides of `docs/guides`: the same Markdown in the terminal as on the site. */
 import fs from "node:fs";
 import path from "node:path";
+import { ownFile } from "../base/own-package.ts";
 
-const GUIDES = path.join(import.meta.dirname, "../../docs/guides");
+const GUIDES = ownFile("docs/guides");
 
 export function topicNames(): readonly string[] {
   if (!fs.existsSync(GUIDES)) return [];

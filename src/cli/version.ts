@@ -1,8 +1,8 @@
 import fs from "node:fs";
-import path from "node:path";
+import { ownFile } from "../base/own-package.ts";
 
-/** The package's version: two directories up from here, in a checkout and when published. */
+/** The package's version. */
 export function packageVersion(): string {
-  const text = fs.readFileSync(path.join(import.meta.dirname, "../../package.json"), "utf8");
+  const text = fs.readFileSync(ownFile("package.json"), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }

@@ -11,7 +11,6 @@ import { ensureDir, readIfExists, writeFileAtomic } from "../base/fs.ts";
 import { isTypeScript, isYaml } from "./find.ts";
 import type { LoadConfigOptions, LoadedConfig } from "./load.ts";
 import type { Origins } from "./origin.ts";
-import { isPureModule } from "./purity.ts";
 import type { ConfigFile } from "./read.ts";
 import type { ResolvedConfig } from "./resolved.ts";
 
@@ -43,16 +42,17 @@ export function readCachedConfig(file: string, options: LoadConfigOptions): Omit
   }
 }
 
-export function writeCachedConfig(input: {
+export async function writeCachedConfig(input: {
   readonly read: ConfigFile;
   readonly options: LoadConfigOptions;
   readonly config: ResolvedConfig;
   readonly origins: Origins;
   readonly usesEnvironment: boolean;
-}): void {
+}): Promise<void> {
   const { read, options } = input;
   if (options.cacheDir === undefined || options.overrides !== undefined) return;
-  if (input.usesEnvironment || !read.selfContained || !read.files.every(isPureFile)) return;
+  if (input.usesEnvironment || !read.selfContained) return;
+  for (const file of read.files) if (!(await isPureFile(file))) return;
   try {
     // Changed about when it was read: the digest may be of other bytes than those that ran.
     if (read.files.some((file) => fs.statSync(file).ctimeMs > read.startedAt - CLOCK_GRAIN)) return;
@@ -70,8 +70,10 @@ export function writeCachedConfig(input: {
   } catch {} // Only slower next time.
 }
 
-function isPureFile(file: string): boolean {
+async function isPureFile(file: string): Promise<boolean> {
   if (isYaml(file) || file.endsWith(".json")) return true;
+  // Brings a parser with it, and a config that is in the cache needs none.
+  const { isPureModule } = await import("./purity.ts");
   return isPureModule(fs.readFileSync(file, "utf8"), isTypeScript(file));
 }
 
@@ -80,7 +82,10 @@ const entryFile = (file: string, { cacheDir, profiles = [] }: LoadConfigOptions)
 
 const digestOfFile = (file: string): string => hash("sha256", fs.readFileSync(file), "hex");
 
-/** Of the code that made the entry: an edited schema or default must never meet an old entry. */
+/**
+ * Of the code that made the entry: an edited schema or default must never meet an old entry. In the bundle, all code lies
+ * beside this file.
+ */
 function schemaVersion(): string {
   const own = import.meta.dirname;
   const domains = ["kernel", "initramfs", "image", "tree", "source", "vm"].map((name) => path.join(own, "..", name));
@@ -93,8 +98,8 @@ function schemaVersion(): string {
     ...domains.map((dir) => path.join(dir, `schema${extension}`)),
     path.join(own, "..", "base", `schema${extension}`),
   ].map((file) => {
-    const { size, mtimeMs } = fs.statSync(file);
-    return `${file}:${size}:${mtimeMs}`;
+    const stat = fs.statSync(file, { throwIfNoEntry: false });
+    return `${file}:${stat?.size}:${stat?.mtimeMs}`;
   });
   return hash("sha256", stats.join("\n"), "hex");
 }

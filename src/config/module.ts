@@ -21,7 +21,7 @@ const OWN_MODULES: Readonly<Record<string, string>> = {
   bootwright: "../index",
   "bootwright/test": "../boottest/index",
 };
-/** `.ts` in a checkout, `.js` in the published package. */
+/** `.ts` in a checkout, `.js` in the bundle: both lie one directory below the package's doors. */
 const EXTENSION = import.meta.url.slice(import.meta.url.lastIndexOf("."));
 
 let loads = 0;
