@@ -34,7 +34,8 @@ if (rolldown !== undefined) {
     // A module may be needed at once here, and on demand there.
     checks: { ineffectiveDynamicImport: false },
   });
-  fs.rmSync(DIST, { recursive: true, force: true });
+  // Names of chunks change with what is in them. The rest is written over; declarations, which tsc made, stay.
+  fs.rmSync(path.join(DIST, "chunks"), { recursive: true, force: true });
   await bundle.write({
     dir: DIST,
     format: "esm",
