@@ -11,11 +11,12 @@ import { readLinuxImage } from "../formats/linux-image.ts";
 import { readNewc } from "../formats/newc-reader.ts";
 import { predictPcr11 } from "../formats/pcr11.ts";
 import { isPe } from "../formats/pe.ts";
+import { readSystemdMark } from "../formats/systemd-mark.ts";
 import { inspectUki } from "../uki/inspect-uki.ts";
 import type { OpenArtifact } from "./artifact-ref.ts";
 
 export interface Description {
-  readonly format: "tree" | "uki" | "efi" | "initramfs" | "fat" | "disk" | "kernel" | "data";
+  readonly format: "tree" | "uki" | "addon" | "efi" | "initramfs" | "fat" | "disk" | "kernel" | "data";
   /** Bytes; of a tree, the sum of its files. */
   readonly size: number;
   /** "sha256:…" of the whole. */
@@ -70,7 +71,7 @@ async function describeBytes(
       });
     }
     return {
-      format: names.has(".linux") ? "uki" : "efi",
+      format: names.has(".linux") ? "uki" : readSystemdMark(source, "addon") === undefined ? "efi" : "addon",
       ...common,
       facts: { machine: uki.machine, signed: uki.signed ? "yes" : "no" },
       ...(names.has(".linux") && { derived: pcrFacts(source) }),

@@ -66,7 +66,8 @@ export async function projectResolver(project: Project): Promise<Resolver> {
     store,
     emit: session.emit,
     signal: session.signal,
-    aptSources: () => aptSources(config.sources.debian, { projectDir: config.dir }),
+    aptSources: (suite = config.sources.debian.suite) =>
+      aptSources({ ...config.sources.debian, suite }, { projectDir: config.dir }),
     findBundle: async (request) => (await import("./catalogs.ts")).pinBundle(project, request),
   });
 }

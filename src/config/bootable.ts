@@ -2,6 +2,7 @@
 import type { ImageKind } from "../image/schema.ts";
 
 const FILES: ReadonlySet<ImageKind> = new Set<ImageKind>([
+  "addon",
   "cpio",
   "tar",
   "squashfs",

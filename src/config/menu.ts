@@ -13,7 +13,7 @@ function menuOf({ images }: ProjectOutput, { name, image }: { name: string; imag
   const { menu } = image;
   const list = image.kind === "esp" ? "contains" : "esp";
   const contents = image.kind === "esp" ? image.contains : image.esp;
-  const entries = contents.filter((item) => typeof item === "string");
+  const entries = contents.filter((item) => typeof item === "string" && images[item]?.kind !== "addon") as string[];
   const at = (...rest: ConfigPath): ConfigPath => ["images", name, ...rest];
   const issues: ConfigIssue[] = [];
   if (image.kind === "disk" && image.layout !== undefined)
@@ -24,7 +24,7 @@ function menuOf({ images }: ProjectOutput, { name, image }: { name: string; imag
     });
   for (const [i, item] of contents.entries()) {
     const kind = typeof item === "string" ? images[item]?.kind : undefined;
-    if (kind === undefined || kind === "uki") continue; // A wrong name is said elsewhere.
+    if (kind === undefined || kind === "uki" || kind === "addon") continue; // A wrong name is said elsewhere.
     issues.push({
       path: at(list, i),
       message: `a menu shows images of kind "uki"; "${item as string}" is of kind "${kind}"`,

@@ -2,6 +2,7 @@
 import type { ImageConfig } from "../image/schema.ts";
 import type { KernelConfig } from "../kernel/schema.ts";
 import type { MachineConfig } from "../vm/schema.ts";
+import { addonIssues } from "./addons.ts";
 import { isBootable } from "./bootable.ts";
 import { type ResolvedCatalog, resolveCatalogs } from "./catalogs.ts";
 import type { ConfigIssue } from "./issue.ts";
@@ -20,7 +21,7 @@ type Referring<T, R> = T extends unknown ? Omit<T, keyof R> & R : never;
 export type ResolvedImage =
   | Referring<Bootable, { readonly kernel: string; readonly initramfs: string | undefined }>
   | Referring<Extract<ImageConfig, { kind: "cpio" }>, { readonly initramfs: string }>
-  | Extract<ImageConfig, { kind: "esp" | "disk" | "iso" | "pxe" | "update" | "verity-signature" }>
+  | Extract<ImageConfig, { kind: "addon" | "esp" | "disk" | "iso" | "pxe" | "update" | "verity-signature" }>
   | Referring<Extract<ImageConfig, { kind: "sha256sums" }>, { readonly of: readonly string[] }>
   | TreeImage;
 
@@ -100,7 +101,8 @@ export function resolveReferences(config: ProjectOutput): Resolved {
       return image;
     }
     if (image.kind === "sha256sums") return { ...image, of: summed(config, { name, image, issues }) };
-    if (image.kind === "update" || image.kind === "verity-signature" || isOfTree(image)) return image;
+    if (image.kind === "addon" || image.kind === "update" || image.kind === "verity-signature" || isOfTree(image))
+      return image;
     const initramfsPath = [...path, "initramfs"];
     if (image.kind === "cpio") {
       const chosen = image.initramfs ?? only({ what: "initramfs", names: initramfsNames, path: initramfsPath });
@@ -129,7 +131,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     }),
   );
 
-  issues.push(...verityIssues(config), ...menuIssues(config), ...updateIssues);
+  issues.push(...verityIssues(config), ...menuIssues(config), ...addonIssues(config), ...updateIssues);
   issues.push(...catalogIssues, ...sharedSourceNames(config));
   issues.push(...missingAlpine(config), ...treeCycles(config));
   const { profiles: _, ...rest } = config;
@@ -154,11 +156,11 @@ function unfitContents(
   const [key, items] = image.kind === "esp" ? (["contains", image.contains] as const) : (["esp", image.esp] as const);
   return items.flatMap((item, i): ConfigIssue[] => {
     const kind = typeof item === "string" ? config.images[item]?.kind : undefined;
-    if (kind === undefined || kind === "uki" || kind === "efi" || kind === "cpio") return [];
+    if (kind === undefined || kind === "uki" || kind === "efi" || kind === "cpio" || kind === "addon") return [];
     const message =
       item === name
         ? "an image cannot contain itself"
-        : `"${item}" is of kind "${kind}"; an EFI system partition holds images of kind "uki", "efi" and "cpio"`;
+        : `"${item}" is of kind "${kind}"; an EFI system partition holds images of kind "uki", "addon", "efi" and "cpio"`;
     return [{ path: ["images", name, key, i], message, mark: "value" }];
   });
 }

@@ -6,7 +6,8 @@
 import { createHash } from "node:crypto";
 import { BootwrightError } from "../base/errors.ts";
 import type { ByteSource } from "./byte-source.ts";
-import { findPeSection, type PeSection, peContentSize, readPe, readPeSection, readPeText } from "./pe.ts";
+import { findPeSection, type PeSection, peContentSize, readPe, readPeSection } from "./pe.ts";
+import { readSystemdMark } from "./systemd-mark.ts";
 
 export interface Pcr11 {
   /** "" before the first phase, then "enter-initrd", "enter-initrd:leave-initrd" … */
@@ -64,13 +65,11 @@ export function predictPcr11(source: ByteSource, what = "UKI"): readonly Pcr11[]
   return states;
 }
 
-/** The release of systemd whose stub it is, out of its mark "LoaderInfo: systemd-stub 252.39-1". */
+/** The release of systemd whose stub it is. */
 function stubVersion(source: ByteSource, what: string): number {
-  const section = findPeSection(readPe(source, what), ".sdmagic");
-  const mark = section !== undefined && section.rawSize < 4096 ? readPeText(source, section) : "";
-  const version = Number(/systemd-stub (\d+)/.exec(mark)?.[1]);
-  if (version >= OLDEST && version !== UNKNOWN) return version;
-  const found = Number.isNaN(version) ? "without a stub of systemd" : `with a stub of systemd ${version}`;
+  const version = readSystemdMark(source, "stub");
+  if (version !== undefined && version >= OLDEST && version !== UNKNOWN) return version;
+  const found = version === undefined ? "without a stub of systemd" : `with a stub of systemd ${version}`;
   throw new BootwrightError("UNSUPPORTED", `${what}: what PCR 11 will be is not known ${found}`, {
     hint: "use a stub of systemd 252, 254 or later",
   });

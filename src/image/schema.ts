@@ -3,101 +3,7 @@ import { z } from "zod";
 import { hostPath, imagePath, nameText, sizeText } from "../base/schema.ts";
 import { parseSize } from "../base/size.ts";
 import { PARTITION_TYPE_NAMES } from "../formats/partition-types.ts";
-
-const kernel = nameText().optional().describe("Kernel by name. Default: the only one.");
-const initramfs = nameText().optional().describe('Initramfs by name, or "none". Default: the only one.');
-const cmdline = z
-  .string()
-  .regex(/^[^\0\n]*$/, "expected one line")
-  .default("")
-  .describe("Kernel command line.");
-
-const PLACEHOLDERS = ["name", "version", "arch", "key", "kernel.release"];
-
-const fileName = z
-  .string()
-  .regex(/^[A-Za-z0-9_+{][A-Za-z0-9._+{}-]*$/, "expected a file name: letters, digits, ., _, + and -")
-  .superRefine((text, ctx) => {
-    const parts = [...text.matchAll(/\{([^{}]*)\}/g)].map(([, word]) => word!);
-    const unknown = parts.find((word) => !PLACEHOLDERS.includes(word));
-    const known = PLACEHOLDERS.map((word) => `{${word}}`).join(", ");
-    if (unknown !== undefined) ctx.addIssue({ code: "custom", message: `{${unknown}} is none of ${known}` });
-    else if (/[{}]/.test(text.replaceAll(/\{[^{}]*\}/g, "")))
-      ctx.addIssue({ code: "custom", message: `a brace is only for ${known}` });
-  })
-  .optional()
-  .describe(
-    'File name under out/, such as "vmlinuz-{kernel.release}-{key}.efi"; {key} is short for all that the image is made of. Also {name}, {version}, {arch}.',
-  );
-
-const sign = nameText()
-  .optional()
-  .describe("Key of `keys` to sign with for Secure Boot. Where its secret is not here, a signing request is made.");
-
-const uki = z.strictObject({
-  kind: z.literal("uki"),
-  sign,
-  name: fileName,
-  kernel,
-  initramfs,
-  cmdline,
-  verity: z
-    .strictObject({
-      image: nameText().describe("Image with `verity` that is the root."),
-      device: z
-        .string()
-        .regex(/^(PARTLABEL|PARTUUID)=\S+$|^\/dev\/\S+$/, 'expected a device such as "PARTLABEL=root"')
-        .describe("Where it lies at boot."),
-    })
-    .optional()
-    .describe(
-      "The kernel itself opens this root by its hash, with no initramfs (it needs DM_INIT, DM_VERITY and the file system built in).",
-    ),
-  pcr: z
-    .strictObject({ sign: nameText().describe("Key of `keys`, RSA, that signs the policies. Best one of its own.") })
-    .optional()
-    .describe(
-      "Signed TPM policies for what this image will measure into PCR 11: secrets that are bound to the key open for every image that it has signed, and no other.",
-    ),
-  splash: hostPath().optional().describe("BMP picture for the boot screen."),
-  dtb: hostPath().optional().describe("Device tree blob."),
-  microcode: z
-    .union([hostPath().transform((path) => [path]), z.array(hostPath())])
-    .default([])
-    .describe(
-      "Processor microcode as the .ucode section, for stubs of systemd 256 and later. Otherwise: `initramfs.microcode`.",
-    ),
-  title: z
-    .string()
-    .regex(/^[^\0-\x1f"\\$`]{1,64}$/, "expected one line of at most 64 characters, without quotes")
-    .optional()
-    .describe("What a boot menu shows. Default: the project's name and version."),
-  sortKey: z
-    .string()
-    .regex(/^[a-z0-9._-]{1,64}$/, "expected lower-case letters, digits, ., _ and -")
-    .optional()
-    .describe("Orders entries of a boot menu, smallest first. Default: the image's name."),
-  osRelease: hostPath().optional().describe("os-release file. Default: made from the project's name and version."),
-  sbat: hostPath().optional().describe("SBAT file. Default: the stub's own."),
-  stub: hostPath()
-    .optional()
-    .describe("EFI stub on the host. Default: systemd's, from Debian's systemd-boot-efi package."),
-});
-
-const efi = z.strictObject({
-  kind: z.literal("efi"),
-  sign,
-  name: fileName,
-  kernel,
-  initramfs,
-  cmdline,
-  embed: z
-    .enum(["uki", "kernel", "none"])
-    .default("uki")
-    .describe(
-      '"uki": kernel, initramfs and command line in one EFI file, put together in a moment; "kernel": the same inside the kernel itself, which is linked anew (only `from: "source"`); "none": the kernel as it is, the initramfs beside it.',
-    ),
-});
+import { addonSchema, cmdline, efiSchema, initramfs, kernel, ukiSchema } from "./efi-schema.ts";
 
 const espContents = z
   .array(
@@ -375,8 +281,11 @@ const kernelImage = z.strictObject({ kind: z.literal("kernel"), kernel, initramf
 const cpio = z.strictObject({ kind: z.literal("cpio"), initramfs });
 
 export const imageSchema = z.discriminatedUnion("kind", [
-  uki.describe("One EFI file on systemd's stub: kernel, initramfs and command line."),
-  efi.describe("The default boot file of a machine: BOOTX64.EFI or BOOTAA64.EFI."),
+  ukiSchema.describe("One EFI file on systemd's stub: kernel, initramfs and command line."),
+  addonSchema.describe(
+    "A further command line for a UKI, signed apart from it: what differs between machines that start the same UKI.",
+  ),
+  efiSchema.describe("The default boot file of a machine: BOOTX64.EFI or BOOTAA64.EFI."),
   esp.describe("An EFI system partition."),
   disk.describe("A whole disk: GUID partition table and EFI system partition. Also a USB stick."),
   update.describe(

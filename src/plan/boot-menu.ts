@@ -6,7 +6,7 @@ import { menuTries } from "../config/menu.ts";
 import type { BlobInput, OutputRef } from "../stage/stage.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
 import type { PlanContext } from "./context.ts";
-import { efiProgram } from "./efi-images.ts";
+import { efiProgram } from "./efi-programs.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
 import { signed } from "./signing.ts";
 import { textBlob } from "./sources.ts";
@@ -20,6 +20,8 @@ export function planBootMenu(
   readonly boot: BlobInput;
   readonly files: readonly { readonly path: string; readonly content: BlobInput }[];
   readonly first: PlannedImage;
+  /** Where each entry lies, by name; without the counter, which changes. */
+  readonly places: Readonly<Record<string, string>>;
 } {
   const first = entries.find((entry) => entry.name === menu.default) ?? entries[0]!;
   const tries = (entry: PlannedImage) => menuTries(menu, { entry: entry.name, first: first.name });
@@ -45,5 +47,6 @@ export function planBootMenu(
       { path: "loader/loader.conf", content: textBlob(ctx, `loader:${name}`, settings.join("\n")) },
     ],
     first,
+    places: Object.fromEntries(entries.map((entry) => [entry.name, `EFI/Linux/${entry.name}.efi`])),
   };
 }

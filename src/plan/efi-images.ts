@@ -1,7 +1,7 @@
 /** Images that firmware or a loader starts: UKI, EFI-stub kernel, kernel and initrd in a directory. */
 import { BootwrightError } from "../base/errors.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
-import { type EfiArchitecture, efiBootPath } from "../image/esp.ts";
+import { efiBootPath } from "../image/esp.ts";
 import { espImageStage, espTreeStage } from "../image/esp-stage.ts";
 import { relinkKernel } from "../kernel/relink.ts";
 import { type BlobInput, blobOf, defineStage, type OutputRef, treeOf } from "../stage/stage.ts";
@@ -9,11 +9,12 @@ import type { BlobArtifact, TreeArtifact } from "../store/artifact.ts";
 import { ukiStage } from "../uki/stage.ts";
 import { verityCmdline } from "../uki/verity-cmdline.ts";
 import type { PlanContext } from "./context.ts";
+import { architecture, efiProgram, ukiStub } from "./efi-programs.ts";
 import { hasAgent, microcode, planInitramfs } from "./initramfs.ts";
 import { planKernel } from "./kernels.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
 import { pcrKey, pcrSigned, signed } from "./signing.ts";
-import { fileFromTree, localBlob, packageTrees, textBlob } from "./sources.ts";
+import { localBlob, textBlob } from "./sources.ts";
 import { verityDescription } from "./tree-images.ts";
 
 export function planUki(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"uki"> }): PlannedImage {
@@ -23,7 +24,7 @@ export function planUki(ctx: PlanContext, { name, image }: { name: string; image
   const bare = blobOf(
     ukiStage({
       name: `uki:${name}`,
-      stub: image.stub === undefined ? efiProgram(ctx, "stub") : localBlob(ctx, image.stub),
+      stub: ukiStub(ctx, image),
       kernel: direct.kernel,
       initrd: direct.initrd,
       release: planKernel(ctx, image.kernel).release,
@@ -212,8 +213,6 @@ export const espDefaults = (ctx: PlanContext) => ({
   epoch: ctx.config.epoch,
 });
 
-export const architecture = (ctx: PlanContext): EfiArchitecture => (ctx.config.arch === "aarch64" ? "arm64" : "amd64");
-
 export function withAgent(ctx: PlanContext, image: { readonly initramfs: string | undefined }): boolean {
   const section = image.initramfs === undefined ? undefined : ctx.config.initramfs[image.initramfs];
   return section !== undefined && hasAgent(section);
@@ -228,21 +227,6 @@ export function directParts(
     initrd: image.initramfs === undefined ? undefined : planInitramfs(ctx, image.initramfs).initrd,
     cmdline: image.cmdline,
   };
-}
-
-/** systemd's stub or boot loader, from the distribution's package. */
-export function efiProgram(ctx: PlanContext, program: "stub" | "boot"): BlobInput {
-  return ctx.once(`efi-program:${program}`, () => {
-    const tag = ctx.config.arch === "aarch64" ? "aa64" : "x64";
-    const path = `usr/lib/systemd/boot/efi/${program === "stub" ? `linux${tag}.efi.stub` : `systemd-boot${tag}.efi`}`;
-    const [tree] = packageTrees(ctx, {
-      type: "debian-packages",
-      packages: ["systemd-boot-efi"],
-      arch: ctx.debianArch,
-      suite: ctx.config.sources.debian.suite,
-    });
-    return fileFromTree(ctx, { name: `efi-program:${program}`, tree: tree!, path });
-  });
 }
 
 /** Boot menus show PRETTY_NAME, and sort by IMAGE_ID. */

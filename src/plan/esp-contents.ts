@@ -1,9 +1,12 @@
 /** What lies on an EFI system partition: images and files, with a menu in front of them. */
 import { BootwrightError } from "../base/errors.ts";
+import { efiBootPath } from "../image/esp.ts";
 import type { BlobInput, OutputRef } from "../stage/stage.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
+import { addonPath } from "./addons.ts";
 import { type BootMenu, planBootMenu } from "./boot-menu.ts";
 import type { PlanContext } from "./context.ts";
+import { architecture } from "./efi-programs.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
 import { localBlob } from "./sources.ts";
 
@@ -38,27 +41,42 @@ export function espContents(ctx: PlanContext, { name, items, find, menu }: EspWi
       throw new BootwrightError("UNSUPPORTED", `image ${name} contains ${image.name}, which is a directory`, {
         hint: "contain UKIs, EFI files and single files",
       });
-  const { first, boot, files } =
-    menu === undefined ? plain(images) : planBootMenu(ctx, { name, menu, entries: images });
+  const programs = images.filter(({ addonOf }) => addonOf === undefined);
+  const { first, boot, files, places } =
+    menu === undefined ? plain(ctx, programs) : planBootMenu(ctx, { name, menu, entries: programs });
+  const addons = images.flatMap((image) =>
+    image.addonOf === undefined
+      ? []
+      : { path: addonPath(places[image.addonOf]!, image), content: image.output as OutputRef<BlobArtifact> },
+  );
   const given = items.flatMap((item) =>
     typeof item === "string" ? [] : { path: item.to.replace(/^\/+/, ""), content: localBlob(ctx, item.file) },
   );
   return {
     boot,
-    files: [...files, ...given],
+    files: [...files, ...addons, ...given],
     common: { name, ...(first.direct && { direct: first.direct }), agent: first.agent ?? false },
   };
 }
 
 /** The first image is the boot program, the others lie beside it. */
-function plain(images: readonly PlannedImage[]): { first: PlannedImage; boot: BlobInput; files: readonly EspFile[] } {
+function plain(
+  ctx: PlanContext,
+  images: readonly PlannedImage[],
+): { first: PlannedImage; boot: BlobInput; files: readonly EspFile[]; places: Readonly<Record<string, string>> } {
   const [first, ...others] = images;
+  const placed = others.map(({ name, kind, fileName, output }) => ({
+    name,
+    path: kind === "uki" ? `EFI/Linux/${fileName}` : fileName,
+    content: output as OutputRef<BlobArtifact>,
+  }));
   return {
     first: first!,
     boot: first!.output as OutputRef<BlobArtifact>,
-    files: others.map(({ kind, fileName, output }) => ({
-      path: kind === "uki" ? `EFI/Linux/${fileName}` : fileName,
-      content: output as OutputRef<BlobArtifact>,
-    })),
+    files: placed.map(({ path, content }) => ({ path, content })),
+    places: {
+      ...Object.fromEntries(placed.map(({ name, path }) => [name, path])),
+      [first!.name]: efiBootPath(architecture(ctx)),
+    },
   };
 }

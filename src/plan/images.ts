@@ -2,6 +2,7 @@
 import { BootwrightError } from "../base/errors.ts";
 import { didYouMean } from "../base/suggest.ts";
 import type { OutputRef } from "../stage/stage.ts";
+import { planAddon } from "./addons.ts";
 import { planChecksums } from "./checksums.ts";
 import type { PlanContext } from "./context.ts";
 import { planDisk } from "./disk-images.ts";
@@ -26,6 +27,8 @@ export function planImage(ctx: PlanContext, name: string): PlannedImage {
     switch (image.kind) {
       case "uki":
         return planUki(ctx, { name, image });
+      case "addon":
+        return planAddon(ctx, { name, image });
       case "efi":
         return planEfi(ctx, { name, image });
       case "esp":

@@ -37,6 +37,8 @@ export interface PlannedImage {
   readonly verity?: OutputRef<BlobArtifact>;
   /** Its root hash: hex digits. */
   readonly rootHash?: OutputRef<BlobArtifact>;
+  /** Of an add-on: the UKI that it lies beside. */
+  readonly addonOf?: string;
   /** A FAT image that firmware boots from; made only when it is booted that way. */
   readonly esp?: () => OutputRef<BlobArtifact>;
 }

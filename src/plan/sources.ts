@@ -224,7 +224,11 @@ export function textBlob(ctx: PlanContext, name: string, text: string): BlobInpu
 }
 
 /** One file out of a tree, as a blob. Throws PATH_MISSING. */
-export function fileFromTree(ctx: PlanContext, { name, tree, path }: { name: string; tree: TreeInput; path: string }) {
+/** `hint`: for whoever has a package without the file. */
+export function fileFromTree(
+  ctx: PlanContext,
+  { name, tree, path, hint }: { name: string; tree: TreeInput; path: string; hint?: string },
+) {
   return ctx.once(`file-from:${name}`, () => {
     const stage = defineStage<{ tree: TreeInput }, { file: BlobArtifact }>({
       name,
@@ -235,7 +239,8 @@ export function fileFromTree(ctx: PlanContext, { name, tree, path }: { name: str
       outputs: ["file"],
       run: async ({ inputs, store }) => {
         const entry = store.getTree(inputs.tree).find((candidate) => candidate.path === path);
-        if (entry?.type !== "file") throw new BootwrightError("PATH_MISSING", `${name}: the package holds no /${path}`);
+        if (entry?.type !== "file")
+          throw new BootwrightError("PATH_MISSING", `${name}: the package holds no /${path}`, hint ? { hint } : {});
         return { file: blobArtifact(store.blobs.putSync(store.read(entry.content))) };
       },
     });

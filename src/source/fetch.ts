@@ -143,6 +143,9 @@ export class PackageGone extends BootwrightError {
 
 /** Looks up what the archive has now. */
 export async function explainGone(error: PackageGone, resolver: Resolver, arch: string): Promise<PackageGone> {
-  const archive = await resolver.archive(error.pin.arch === "all" ? arch : error.pin.arch);
+  const archive = await resolver.archive({
+    arch: error.pin.arch === "all" ? arch : error.pin.arch,
+    suite: undefined,
+  });
   return new PackageGone(error.pin, archive.find(error.pin.name)?.get("version") ?? "");
 }

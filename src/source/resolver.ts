@@ -17,8 +17,8 @@ export interface ResolveOptions {
   readonly store: Store;
   readonly emit: Emit;
   readonly signal: AbortSignal;
-  /** Which archives serve packages; asked only when a package is. */
-  readonly aptSources: () => readonly AptSource[];
+  /** Which archives serve packages of a suite (undefined: of the project's own); asked only when a package is. */
+  readonly aptSources: (suite: string | undefined) => readonly AptSource[];
   /** Catalogs are a domain of their own; absent where nothing asks for a bundle. */
   readonly findBundle?: (request: BundleRequest) => Promise<LockedBundle>;
 }
@@ -32,11 +32,12 @@ export class Resolver {
     this.#options = options;
   }
 
-  archive(arch: string): Promise<DebianArchive> {
-    let archive = this.#archives.get(arch);
+  archive({ arch, suite }: { readonly arch: string; readonly suite?: string | undefined }): Promise<DebianArchive> {
+    const key = `${arch} ${suite ?? ""}`;
+    let archive = this.#archives.get(key);
     if (archive === undefined) {
-      archive = openArchive({ ...this.#options, sources: this.#options.aptSources(), arch });
-      this.#archives.set(arch, archive);
+      archive = openArchive({ ...this.#options, sources: this.#options.aptSources(suite), arch });
+      this.#archives.set(key, archive);
     }
     return archive;
   }
@@ -44,15 +45,15 @@ export class Resolver {
   async resolve(request: SourceRequest): Promise<LockEntry> {
     switch (request.type) {
       case "debian-kernel":
-        return { type: "debian", packages: kernelPackages(await this.archive(request.arch), request.package) };
+        return { type: "debian", packages: kernelPackages(await this.archive(request), request.package) };
       case "debian-packages": {
-        const archive = await this.archive(request.arch);
+        const archive = await this.archive(request);
         return { type: "debian", packages: request.packages.map((name) => pinOf(archive.get(name))) };
       }
       case "debian-closure":
-        return { type: "debian", packages: (await this.archive(request.arch)).closure(request.packages).map(pinOf) };
+        return { type: "debian", packages: (await this.archive(request)).closure(request.packages).map(pinOf) };
       case "debian-root":
-        return { type: "debian", packages: rootPackages(await this.archive(request.arch), request).map(pinOf) };
+        return { type: "debian", packages: rootPackages(await this.archive(request), request).map(pinOf) };
       case "alpine":
         return { type: "alpine", packages: await pinAlpinePackages(request.source, request, this.#options) };
       case "kernel":

@@ -5,8 +5,9 @@
  */
 import { BootwrightError } from "../base/errors.ts";
 import { type ByteSource, sourceOfBytes } from "../formats/byte-source.ts";
-import { findPeSection, isPe, PE_MACHINES, readPe, readPeText } from "../formats/pe.ts";
+import { isPe, PE_MACHINES, readPe } from "../formats/pe.ts";
 import { type AppendedPe, appendPeSections, type NewSection, PE_CODE, PE_DATA } from "../formats/pe-writer.ts";
+import { mergeSbat, SBAT_UKI } from "./sbat.ts";
 
 /** In the order in which they are written. */
 export const UKI_SECTIONS = [
@@ -36,10 +37,6 @@ export interface UkiOptions {
   readonly sections: Readonly<Partial<Record<Exclude<UkiSectionName, ".linux">, UkiContent>>>;
 }
 
-const SBAT_HEADER = "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md";
-/** What systemd's ukify writes when none is given: lets a revocation name all UKIs of one generation. */
-const SBAT_DEFAULT = "uki,1,UKI,uki,1,https://uapi-group.org/specifications/specs/unified_kernel_image/";
-
 /**
  * The UKI's size is known at once; `chunks()` streams its bytes, any number of times. Throws UNSUPPORTED when stub and
  * kernel are of different machines, FORMAT_INVALID when one is damaged, LIMIT_EXCEEDED over 4 GiB.
@@ -67,28 +64,14 @@ export function assembleUki(options: UkiOptions): AppendedPe {
       continue;
     }
     const given = options.sections[name];
-    const content = name === ".sbat" ? mergeSbat([stub, linux], given) : given;
+    const content =
+      name === ".sbat" ? mergeSbat([stub, linux], given === undefined ? SBAT_UKI : contentText(given)) : given;
     const section = content === undefined ? undefined : toSection(name, content);
     if (section !== undefined) sections.push(section);
   }
   // The stub's own .sbat has no room to grow in place: its merged successor is among the new sections.
   return appendPeSections(stub, { sections, drop: [".sbat"] });
 }
-
-/** One header line, then every other line of stub, kernel and config once (ukify's rule). */
-function mergeSbat(files: readonly ByteSource[], given: UkiContent | undefined): string {
-  const lines = new Set<string>();
-  for (const file of files) {
-    if (!isPe(file)) continue;
-    const section = findPeSection(readPe(file), ".sbat");
-    if (section !== undefined) for (const line of sbatLines(readPeText(file, section))) lines.add(line);
-  }
-  for (const line of given === undefined ? [SBAT_DEFAULT] : sbatLines(contentText(given))) lines.add(line);
-  return `${[SBAT_HEADER, ...lines].join("\n")}\n`;
-}
-
-const sbatLines = (text: string): string[] =>
-  text.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("sbat,"));
 
 function contentText(content: UkiContent): string {
   if (typeof content === "string") return content;

@@ -5,13 +5,15 @@ import { type ByteSource, sliceSource } from "../formats/byte-source.ts";
 import { compareDebianVersions } from "../formats/debian-version.ts";
 import type { Pcr11 } from "../formats/pcr11.ts";
 import { findPeSection, type PeFile, peContentSize, readPe, readPeText } from "../formats/pe.ts";
+import { readSystemdMark } from "../formats/systemd-mark.ts";
 import type { NamedCertificate, Policy, Rule, Violation } from "./policy.ts";
 import { verifyTpmPolicies } from "./tpm-policies.ts";
 import { parseVerityCmdline, parseVerityTable, readInitramfsTable, type VerityDemand } from "./verity-demand.ts";
 
 export interface ProgramReport {
   readonly where: string;
-  readonly kind: "uki" | "efi";
+  /** "addon": what systemd's stub adds to a UKI; it starts nothing itself. */
+  readonly kind: "uki" | "addon" | "efi";
   /** Authenticode, hex. */
   readonly digest: string;
   /** Names of the policy's certificates that have signed it. */
@@ -59,7 +61,7 @@ export async function verifyProgram(
     for (const problem of tpm.problems)
       violate("tpm-policy", problem, "policies of this image, signed by the key in it");
     const sections = pe.sections.map(({ name }) => name);
-    const report = { where, kind: isUki ? ("uki" as const) : ("efi" as const), digest, signedBy, sections };
+    const report = { where, kind: kindOf({ source, isUki }), digest, signedBy, sections };
     return { report: { ...report, cmdline, version, kernel, demands, pcr11: tpm.states }, violations };
   } catch (error) {
     if (!(error instanceof BootwrightError)) throw error;
@@ -67,6 +69,9 @@ export async function verifyProgram(
     return { report: undefined, violations };
   }
 }
+
+const kindOf = ({ source, isUki }: { source: ByteSource; isUki: boolean }): ProgramReport["kind"] =>
+  isUki ? "uki" : readSystemdMark(source, "addon") !== undefined ? "addon" : "efi";
 
 type Violate = (rule: Rule, message: string, expected: string) => void;
 
