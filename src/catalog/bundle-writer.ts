@@ -49,7 +49,7 @@ export function bundleStage(
   return defineStage<BundleInputs, { bundle: BlobArtifact; manifest: BlobArtifact }>({
     name,
     kind: "bundle",
-    version: 1,
+    version: 2,
     inputs: parts,
     params: { ...identity, version: identity.version ?? null, provenance, epoch, level: LEVEL },
     outputs: ["bundle", "manifest"],

@@ -4,7 +4,16 @@ import { BootwrightError } from "../base/errors.ts";
 /** Options that tell users of a catalog whether a kernel fits: how it starts, what it mounts, what it talks to. */
 const NOTABLE = [
   ...["EFI_STUB", "PVH", "KVM_GUEST", "ACPI", "SMP", "MODULES", "MODULE_SIG", "BLK_DEV_INITRD"],
-  ...["VIRTIO_PCI", "VIRTIO_MMIO", "VIRTIO_BLK", "VIRTIO_NET", "VIRTIO_CONSOLE", "VIRTIO_FS", "VIRTIO_VSOCKETS"],
+  ...[
+    "VIRTIO_PCI",
+    "VIRTIO_MMIO",
+    "VIRTIO_BLK",
+    "VIRTIO_NET",
+    "VIRTIO_CONSOLE",
+    "VIRTIO_FS",
+    "VIRTIO_VSOCKETS",
+    "9P_FS",
+  ],
   ...["BLK_DEV_NVME", "SATA_AHCI", "SCSI_VIRTIO", "USB_STORAGE"],
   ...["EXT4_FS", "XFS_FS", "BTRFS_FS", "SQUASHFS", "EROFS_FS", "OVERLAY_FS", "VFAT_FS", "ISO9660_FS", "TMPFS"],
   ...["DM_VERITY", "DM_CRYPT", "DM_INIT", "FS_VERITY"],

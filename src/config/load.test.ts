@@ -18,7 +18,9 @@ images:
 
 test("defaults and lone things are filled in", async () => {
   const { config } = await loadYaml(HELLO);
-  expect(config.kernels).toEqual({ default: { from: "debian", package: "linux-image-cloud-amd64" } });
+  expect(config.kernels).toEqual({
+    default: { from: "debian", package: "linux-image-cloud-amd64", arch: "x86_64" },
+  });
   expect(config.images.hello).toMatchObject({ kind: "uki", kernel: "default", initramfs: "default" });
   expect(config.initramfs.default).toMatchObject({ agent: true, console: "shell", compress: { kind: "zstd" } });
   expect(config.initramfs.default?.files["/etc/motd"]).toMatchObject({ type: "content", content: "hello" });

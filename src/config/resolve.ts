@@ -28,8 +28,12 @@ export type ResolvedImage =
 export type ResolvedMachine = Referring<MachineConfig, { readonly image: string }>;
 
 export type ResolvedKernel =
-  | Exclude<KernelConfig, { from: "catalog" }>
-  | Referring<Extract<KernelConfig, { from: "catalog" }>, { readonly catalog: string }>;
+  | Referring<Exclude<KernelConfig, { from: "catalog" }>, WithArchitecture>
+  | Referring<Extract<KernelConfig, { from: "catalog" }>, WithArchitecture & { readonly catalog: string }>;
+
+interface WithArchitecture {
+  readonly arch: "x86_64" | "aarch64";
+}
 
 export interface ResolvedProject
   extends Omit<
@@ -60,10 +64,11 @@ export function resolveReferences(config: ProjectOutput): Resolved {
   const initramfsNames = Object.keys(config.initramfs);
   const catalogNames = Object.keys(config.catalogs);
   const resolvedKernels = mapValues(config.kernels, (kernel, name): ResolvedKernel => {
-    if (kernel.from !== "catalog") return kernel;
+    const arch = kernel.arch ?? config.arch;
+    if (kernel.from !== "catalog") return { ...kernel, arch };
     const catalog =
       kernel.catalog ?? only({ what: "catalog", names: catalogNames, path: ["kernels", name, "catalog"] });
-    return { ...kernel, catalog };
+    return { ...kernel, arch, catalog };
   });
   const { catalogs, issues: catalogIssues } = resolveCatalogs(config);
   const { update, issues: updateIssues } = resolveUpdate(config);
@@ -81,8 +86,11 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     issues.push(...verifyIssues);
     const resolved = { ...one, verify };
     const needed = one.modules.any || one.firmware.length > 0 || verify.length > 0;
-    if (one.kernel !== undefined || (!needed && kernels.length !== 1)) return resolved;
-    return { ...resolved, kernel: only({ what: "kernel", names: kernels, path: ["initramfs", name, "kernel"] }) };
+    if (one.kernel === undefined && !needed && kernels.length !== 1) return resolved;
+    const path = ["initramfs", name, "kernel"];
+    const kernel = one.kernel ?? only({ what: "kernel", names: kernels, path });
+    issues.push(...foreignKernel(config, { kernel, path }));
+    return { ...resolved, kernel };
   });
 
   const images = mapValues(config.images, (image, name): ResolvedImage => {
@@ -109,6 +117,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
       return { ...image, initramfs: chosen };
     }
     const kernel = image.kernel ?? only({ what: "kernel", names: kernels, path: [...path, "kernel"] });
+    issues.push(...foreignKernel(config, { kernel, path: [...path, "kernel"] }));
     const chosen =
       image.initramfs ??
       (initramfsNames.length === 0 ? NONE : only({ what: "initramfs", names: initramfsNames, path: initramfsPath }));
@@ -140,6 +149,16 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     project: { ...rest, seed, update, catalogs, kernels: resolvedKernels, initramfs, images, machines },
     issues,
   };
+}
+
+/** A kernel for another architecture can be published; what would start by it is all for the project's. */
+function foreignKernel(
+  { kernels, arch }: ProjectOutput,
+  { kernel, path }: { kernel: string; path: ConfigPath },
+): ConfigIssue[] {
+  const own = kernels[kernel]?.arch;
+  if (own === undefined || own === arch) return [];
+  return [{ path, message: `the kernel "${kernel}" is for ${own}, the project for ${arch}`, mark: "value" }];
 }
 
 type TreeImage = Extract<ImageConfig, { kind: "tar" | "squashfs" | "erofs" | "oci" }>;

@@ -52,13 +52,17 @@ export function configScript({ toolchain, base, patches: names }: ConfigScriptOp
   const make = `make -C ${WORK}/src O=$PWD/out --no-print-directory ${toolchain.make.join(" ")}`;
   // Unpacked in part: that takes a third of the time. A patch may touch any file, so then everything is there.
   return `${prepare(toolchain, false)}${unpack(names.length > 0 ? "" : CONFIG_FILES)}${patches(names)}step configuring
-${base === "file" ? "cp inputs/base out/.config" : `${make} ${base} >&2`}
+${toolchain.rust ? rustAvailable(make) : ""}${base === "file" ? "cp inputs/base out/.config" : `${make} ${base} >&2`}
 cat inputs/fragment >>out/.config
 ${make} olddefconfig >&2
 cp out/.config outputs/config
 find ${WORK}/src -name '*Kconfig*' -type f -exec sed -nE 's/^[[:space:]]*(menu)?config[[:space:]]+([A-Za-z0-9_]+).*/\\2/p' {} + | sort -u >outputs/symbols
 `;
 }
+
+/** Kconfig turns Rust off without a word where it cannot be had; this target of kbuild says why (scripts/rust_is_available.sh). */
+const rustAvailable = (make: string): string =>
+  `${make} rustavailable >rust 2>&1 || { cat rust >&2; fail "this toolchain cannot compile the Rust of this kernel: the lines above say what it lacks"; }\n`;
 
 export interface BuildScriptOptions {
   readonly toolchain: Toolchain;
@@ -74,7 +78,7 @@ export function buildScript(options: BuildScriptOptions): string {
   const { toolchain, ccache, moduleCompression, epoch } = options;
   return `${prepare(toolchain, ccache)}${unpack()}${patches(options.patches)}
 cp inputs/config out/.config
-${EMPTY_INITRAMFS}
+${emptyInitramfs(toolchain)}
 ${compile(toolchain)}
 kmake olddefconfig >&2
 cmp -s out/.config inputs/config || { diff inputs/config out/.config >&2 || :; fail "the config changed between configuring and building"; }
@@ -198,9 +202,11 @@ sleep 0.1
 export const EMBEDDED = "embedded.cpio";
 
 /** What the kernel embeds when it is told nothing (usr/default_cpio_list): enough for /init to have a console. */
-const EMPTY_INITRAMFS = `printf 'dir /dev 0755 0 0\\nnod /dev/console 0600 0 0 c 5 1\\ndir /root 0700 0 0\\n' >empty.list
+const emptyInitramfs = ({
+  hostCompiler,
+}: Toolchain): string => `printf 'dir /dev 0755 0 0\\nnod /dev/console 0600 0 0 c 5 1\\ndir /root 0700 0 0\\n' >empty.list
 mkdir -p host
-gcc -O1 -o host/gen_init_cpio ${WORK}/src/usr/gen_init_cpio.c
+${hostCompiler} -O1 -o host/gen_init_cpio ${WORK}/src/usr/gen_init_cpio.c
 host/gen_init_cpio -t "$SOURCE_DATE_EPOCH" empty.list >out/${EMBEDDED}`;
 
 /**

@@ -92,15 +92,21 @@ const signModules = nameText()
     "Key of `keys` by which each module is signed, in place of any signature that it has. The kernel must know the key, and its secret must be here.",
   );
 
+/** Of every kernel, wherever it comes from. */
+const common = {
+  arch: z.enum(["x86_64", "aarch64"]).optional().describe("Its architecture. Default: the project's."),
+  signModules,
+};
+
 export const kernelSchema = z.discriminatedUnion("from", [
   z.strictObject({
     from: z.literal("debian"),
-    signModules,
+    ...common,
     package: packageName().describe('Kernel package or meta package, such as "linux-image-cloud-amd64".'),
   }),
   z.strictObject({
     from: z.literal("catalog"),
-    signModules,
+    ...common,
     catalog: nameText()
       .optional()
       .describe(
@@ -117,14 +123,14 @@ export const kernelSchema = z.discriminatedUnion("from", [
   }),
   z.strictObject({
     from: z.literal("file"),
-    signModules,
+    ...common,
     image: hostPath().describe("The kernel image: bzImage on x86_64, Image on aarch64."),
     config: hostPath().optional().describe("Its .config, where known."),
     modules: hostPath().optional().describe("Its module directory: the one that holds modules.dep or kernel/."),
   }),
   z.strictObject({
     from: z.literal("source"),
-    signModules,
+    ...common,
     source: kernelSource.describe(
       "The source: { version } of kernel.org, { debian } package, { url }, { git, ref } or { path }.",
     ),
@@ -140,6 +146,14 @@ export const kernelSchema = z.discriminatedUnion("from", [
       .default([])
       .describe("Modules from elsewhere, built against this kernel and put beside its own."),
     moduleCompression: z.enum(["none", "zstd", "xz"]).default("none").describe("Compression of module files."),
+    compiler: z
+      .enum(["gcc", "llvm"])
+      .default("gcc")
+      .describe("What compiles it: gcc and binutils, or clang and its tools (LLVM=1)."),
+    rust: z
+      .boolean()
+      .default(false)
+      .describe("With Rust: the toolchain is checked before anything is configured, and CONFIG_RUST is on."),
     ccache: z.boolean().default(true).describe("Remember compiled files between builds. Never changes the result."),
   }),
 ]);

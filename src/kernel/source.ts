@@ -109,26 +109,34 @@ const DEFAULTS = [
   "CONFIG_INITRAMFS_COMPRESSION_NONE=y",
 ];
 
-function mergeStage({ name, fragments, localversion }: KernelSourceOptions) {
+function mergeStage({ name, fragments, localversion, toolchain: { rust } }: KernelSourceOptions) {
   const names = fragments.map((fragment) => fragment.name);
   return defineStage<{ fragments: readonly BlobInput[] }, { fragment: BlobArtifact; requests: BlobArtifact }>({
     name: `${name}-fragments`,
     kind: "kernel-fragments",
     version: 1,
     inputs: { fragments: fragments.map(({ file }) => file) },
-    params: { names, localversion },
+    params: { names, localversion, ...(rust && { rust }) },
     outputs: ["fragment", "requests"],
     run: async ({ inputs, store, emit }) => {
       const texts = inputs.fragments.map((blob, i): Fragment => {
         return { name: names[i]!, text: store.blobs.readAll(blob).toString() };
       });
-      const { requests, overridden } = mergeFragments(texts);
+      const { requests: asked, overridden } = mergeFragments(texts);
+      const requests = rust ? [...asked.filter(({ symbol }) => symbol !== "RUST"), RUST] : asked;
       const embedded = requests.find(({ symbol, value }) => symbol === "INITRAMFS_SOURCE" && value !== '""');
       if (embedded !== undefined)
         throw new BootwrightError(
           "KCONFIG_INVALID",
           `${embedded.fragment}:${embedded.line} sets CONFIG_INITRAMFS_SOURCE, which Bootwright does itself`,
           { hint: 'embed an initramfs with `embed: "kernel"` of an image of kind "efi"' },
+        );
+      const unasked = requests.find(({ symbol, value }) => symbol === "RUST" && value === "y");
+      if (unasked !== undefined && !rust)
+        throw new BootwrightError(
+          "KCONFIG_INVALID",
+          `${unasked.fragment}:${unasked.line} sets CONFIG_RUST, and there is no Rust compiler in this build`,
+          { hint: "say `rust: true` in the kernel's config: its toolchain is then checked and added" },
         );
       for (const { before, after } of overridden)
         emit({
@@ -148,6 +156,9 @@ function mergeStage({ name, fragments, localversion }: KernelSourceOptions) {
     },
   });
 }
+
+/** What `rust: true` asks for. */
+const RUST: OptionRequest = { symbol: "RUST", value: "y", fragment: "rust: true", line: 0 };
 
 /** Options that draw a key or a seed anew for each build. */
 function refuseRandomness(config: ReadonlyMap<string, string>): void {

@@ -14,13 +14,30 @@ export interface Toolchain {
   readonly imagePath: string;
   /** Compilers that ccache stands in for. */
   readonly compilers: readonly string[];
+  /** What compiles for this machine itself. */
+  readonly hostCompiler: "gcc" | "clang";
+  readonly rust: boolean;
+}
+
+export interface ToolchainOptions {
+  readonly arch: KernelArchitecture;
+  /** The processor that the toolroot runs on: where it is another one, a cross compiler does the work. */
+  readonly host: KernelArchitecture;
+  /** "llvm": clang and LLVM's binutils, which cross by themselves (kernel Documentation/kbuild/llvm.rst). */
+  readonly compiler: "gcc" | "llvm";
+  readonly rust: boolean;
 }
 
 const PACKAGES = [
   ...["bash", "bc", "binutils", "bison", "bzip2", "ccache", "coreutils", "cpio", "dash", "diffutils", "dwarves"],
-  ...["findutils", "flex", "gcc", "grep", "gzip", "kmod", "libc6-dev", "libelf-dev", "libssl-dev", "make", "mawk"],
+  ...["findutils", "flex", "grep", "gzip", "kmod", "libc6-dev", "libelf-dev", "libssl-dev", "make", "mawk"],
   ...["openssl", "patch", "perl-base", "sed", "tar", "xz-utils", "zstd"],
 ];
+
+const LLVM_PACKAGES = ["clang", "lld", "llvm"];
+
+/** bindgen reads C headers by clang's library. */
+const RUST_PACKAGES = ["bindgen", "clang", "libclang-dev", "rust-src", "rustc"];
 
 const ARCHITECTURES = {
   x86_64: {
@@ -39,17 +56,24 @@ const ARCHITECTURES = {
   },
 } as const;
 
-/** `host` is the processor that the toolroot runs on: where it is another one, a cross compiler does the work. */
-export function toolchain(arch: KernelArchitecture, host: KernelArchitecture): Toolchain {
-  const { make, srcArch, target, compiler, prefix } = ARCHITECTURES[arch];
+export function toolchain({ arch, host, compiler, rust }: ToolchainOptions): Toolchain {
+  const { make, srcArch, target, compiler: crossPackage, prefix } = ARCHITECTURES[arch];
   const cross = arch !== host;
+  const llvm = compiler === "llvm";
+  const packages = [
+    ...PACKAGES,
+    ...(llvm ? LLVM_PACKAGES : ["gcc", ...(cross ? [crossPackage] : [])]),
+    ...(rust ? RUST_PACKAGES : []),
+  ];
   return {
-    packages: cross ? [...PACKAGES, compiler] : PACKAGES,
-    make: [`ARCH=${make}`, ...(cross ? [`CROSS_COMPILE=${prefix}`] : [])],
+    packages: [...new Set(packages)].sort(),
+    make: [`ARCH=${make}`, ...(llvm ? ["LLVM=1"] : cross ? [`CROSS_COMPILE=${prefix}`] : [])],
     srcArch,
     target,
     imagePath: `arch/${srcArch}/boot/${target}`,
-    compilers: cross ? ["gcc", `${prefix}gcc`] : ["gcc"],
+    compilers: llvm ? ["clang"] : cross ? ["gcc", `${prefix}gcc`] : ["gcc"],
+    hostCompiler: llvm ? "clang" : "gcc",
+    rust,
   };
 }
 

@@ -21,7 +21,7 @@ export function planBundleKernel(
   ctx: PlanContext,
   { name, kernel }: { name: string; kernel: CatalogKernel },
 ): Omit<PlannedKernel, "index" | "devices"> {
-  const { arch } = ctx.config;
+  const { arch } = kernel;
   const request: BundleRequest = {
     type: "bundle",
     catalog: kernel.catalog,
@@ -72,10 +72,10 @@ export function planBundle(ctx: PlanContext, publication: string): PlannedBundle
   const kernel = planKernel(ctx, bundle);
   const stage = bundleStage({
     name: `bundle:${name}`,
-    identity: { name, version, arch: ctx.config.arch },
+    identity: { name, version, arch: ctx.config.kernels[bundle]!.arch },
     parts: {
       image: kernel.image,
-      vmlinux: undefined,
+      vmlinux: kernel.source?.vmlinux,
       initrd: undefined,
       config: kernel.config,
       systemMap: kernel.systemMap,

@@ -54,7 +54,7 @@ export class PlanContext {
 
   /** Debian's name of the project's architecture. */
   get debianArch(): "amd64" | "arm64" {
-    return this.config.arch === "aarch64" ? "arm64" : "amd64";
+    return debianArch(this.config.arch);
   }
 
   pin<T extends LockEntry["type"]>(request: SourceRequest, type: T): Extract<LockEntry, { type: T }> | undefined {
@@ -88,6 +88,8 @@ export class PlanContext {
     return this.#memo.get(name) as T;
   }
 }
+
+export const debianArch = (arch: "x86_64" | "aarch64"): "amd64" | "arm64" => (arch === "aarch64" ? "arm64" : "amd64");
 
 /** What Bootwright itself writes beside the config is no input, or a project that takes "." would never be up to date. */
 function ownOutput(projectDir: string, label: string): (file: string) => boolean {

@@ -8,7 +8,7 @@ import { keyFiles } from "../sign/key-files.ts";
 import { loadSigner } from "../sign/load-signer.ts";
 import { type BlobInput, blobOf, type TreeInput, treeOf } from "../stage/stage.ts";
 import { planBundleKernel } from "./bundles.ts";
-import type { PlanContext } from "./context.ts";
+import { debianArch, type PlanContext } from "./context.ts";
 import { planSourceKernel, type SourceKernelParts } from "./source-kernels.ts";
 import { localBlob, localTree, packageTrees } from "./sources.ts";
 
@@ -45,7 +45,7 @@ export function planKernel(ctx: PlanContext, name: string): PlannedKernel {
             packages: packageTrees(ctx, {
               type: "debian-kernel",
               package: config.package,
-              arch: ctx.debianArch,
+              arch: debianArch(config.arch),
               suite: ctx.config.sources.debian.suite,
             }),
           })

@@ -7,13 +7,14 @@ import { needProgram } from "../../test/support/need-program.ts";
 import { tempStore } from "../../test/support/temp-store.ts";
 import { silent } from "../base/events.ts";
 import { loadConfig } from "../config/load.ts";
-import { projectDir } from "../config/project.fake.ts";
+import { mistakes, projectDir } from "../config/project.fake.ts";
 import { INSTALLER_PACKAGES } from "../source/debian-root.ts";
 import type { Lock } from "../source/lock.ts";
 import { Resolver } from "../source/resolver.ts";
 import { orderStages } from "../stage/graph.ts";
 import { runStages } from "../stage/scheduler.ts";
 import type { TreeArtifact } from "../store/artifact.ts";
+import { planBundle } from "./bundles.ts";
 import { PlanContext } from "./context.ts";
 import { planImage } from "./images.ts";
 
@@ -34,13 +35,20 @@ async function plan(
 
 async function planIn(
   cwd: string,
-  { lock = {}, image, offline = true }: { lock?: Lock; image?: string | undefined; offline?: boolean } = {},
+  { image, ...options }: { lock?: Lock; image?: string | undefined; offline?: boolean } = {},
 ) {
+  const ctx = await contextIn(cwd, options);
+  const planned = planImage(ctx, image ?? Object.keys(ctx.config.images)[0]!);
+  const stages = orderStages([planned.output.stage]);
+  return { ctx, planned, stages, names: stages.map((stage) => stage.name) };
+}
+
+async function contextIn(cwd: string, { lock = {}, offline = true }: { lock?: Lock; offline?: boolean } = {}) {
   const { config } = await loadConfig({ cwd });
   const aptSources = () => {
     throw new Error("planning asks no archive");
   };
-  const ctx = new PlanContext({
+  return new PlanContext({
     config,
     lock,
     store: undefined,
@@ -51,9 +59,6 @@ async function planIn(
     aptSources,
     ownBundle: () => undefined,
   });
-  const planned = planImage(ctx, image ?? Object.keys(config.images)[0]!);
-  const stages = orderStages([planned.output.stage]);
-  return { ctx, planned, stages, names: stages.map((stage) => stage.name) };
 }
 
 const pin = (name: string, hash: string) => ({
@@ -206,6 +211,38 @@ it("the plan of the same project in another directory has the same stages, with 
       params,
     }));
   expect(await parameters()).toEqual(await parameters());
+});
+
+describe("a kernel for another architecture than the project's", () => {
+  const yaml = (more: string) => `
+name: vendor
+kernels:
+  packaged: { from: debian, package: linux-image-cloud-arm64, arch: aarch64 }
+  compiled: { from: source, source: { debian: linux-source-6.12 }, arch: aarch64 }
+keys: { catalog: { file: ./keys/catalog } }
+catalogs: { kernels: { url: ./catalog, keys: [./keys/catalog.pub] } }
+publish:
+  packaged: { bundle: packaged, to: "catalog:kernels" }
+  compiled: { bundle: compiled, to: "catalog:kernels" }
+${more}`;
+
+  it("can be published", async () => {
+    const ctx = await contextIn(projectDir({ "bootwright.yaml": yaml("") }));
+    const packaged = planBundle(ctx, "packaged").bundle.stage;
+    expect(packaged.params).toMatchObject({ arch: "aarch64" });
+    expect([...ctx.missing.keys()]).toContain("debian arm64 kernel linux-image-cloud-arm64");
+    const stages = orderStages([planBundle(ctx, "compiled").bundle.stage]);
+    expect(stages.find(({ name }) => name === "kernel:compiled")!.command!.arguments.join(" ")).toContain("ARCH=arm64");
+  });
+
+  it("starts no image, and no initramfs is made for it", async () => {
+    const more = "initramfs: { init: none, kernel: packaged }\nimages: { uki: { kind: uki, kernel: compiled } }\n";
+    expect(await mistakes(loadConfig({ cwd: projectDir({ "bootwright.yaml": yaml(more) }) }))).toEqual([
+      "CONFIG_INVALID",
+      expect.stringContaining('initramfs.kernel: the kernel "packaged" is for aarch64, the project for x86_64'),
+      expect.stringContaining('images.uki.kernel: the kernel "compiled" is for aarch64, the project for x86_64'),
+    ]);
+  });
 });
 
 describe("a Debian root", () => {

@@ -39,16 +39,16 @@ export function planSourceKernel(
   { name, config, configOf }: { name: string; config: SourceKernelConfig; configOf: (kernel: string) => BlobInput },
 ): { readonly kernel: Omit<PlannedKernel, "index" | "devices">; readonly parts: SourceKernelParts } {
   const host = process.arch === "arm64" ? "aarch64" : "x86_64";
-  const chain = toolchain(ctx.config.arch, host);
+  const chain = toolchain({ arch: config.arch, host, compiler: config.compiler, rust: config.rust });
   const { base, fragments, require } = config.config;
   const options: KernelSourceOptions = {
     name: `kernel:${name}`,
     source: sourceBlob(ctx, config.source),
-    toolroot: toolrootTree(ctx, chain.packages, "kernel"),
+    toolroot: toolrootTree(ctx, chain.packages, toolrootName(config)),
     toolchain: chain,
     patches: config.patches.flatMap((label) => patchFiles(ctx, label)),
     base: typeof base !== "string" ? configOf(base.kernel) : base.includes("/") ? configFile(ctx, base) : base,
-    fragments: fragments.flatMap((label) => fragmentFiles(ctx, label)),
+    fragments: fragments.flatMap((label) => fragmentFiles(ctx, { label, arch: config.arch })),
     require,
     localversion: config.localversion,
     moduleCompression: config.moduleCompression,
@@ -91,6 +91,9 @@ export function planSourceKernel(
   };
 }
 
+const toolrootName = ({ compiler, rust }: SourceKernelConfig): string =>
+  ["kernel", ...(compiler === "llvm" ? ["llvm"] : []), ...(rust ? ["rust"] : [])].join("-");
+
 function sourceBlob(ctx: PlanContext, source: SourceKernelConfig["source"]): BlobInput {
   switch (source.type) {
     case "version":
@@ -129,9 +132,12 @@ function pathArchive(ctx: PlanContext, label: string): BlobInput {
 }
 
 /** A built-in fragment may have a part of its own for an architecture. */
-function fragmentFiles(ctx: PlanContext, label: string): { name: string; file: BlobInput }[] {
+function fragmentFiles(
+  ctx: PlanContext,
+  { label, arch }: { label: string; arch: SourceKernelConfig["arch"] },
+): { name: string; file: BlobInput }[] {
   if (!isFragmentName(label)) return [{ name: label, file: configFile(ctx, label) }];
-  return [label, `${label}.${ctx.config.arch}`].flatMap((name) => {
+  return [label, `${label}.${arch}`].flatMap((name) => {
     const text = ctx.readFragment(name);
     return text === undefined ? [] : [{ name, file: textBlob(ctx, `fragment:${name}`, text) }];
   });

@@ -119,6 +119,32 @@ describe("a config", { timeout: 600_000 }, () => {
     expect(notes).toContain("./b.config:2 overrides ./a.config:1: CONFIG_PRINTK y → n");
   });
 
+  test("has Rust only when the kernel asks for it, and not by a fragment alone", async () => {
+    const files = { "rusty.config": "CONFIG_PRINTK=y\nCONFIG_RUST=y\n" };
+    await expect(configOf({ config: "{ fragments: [./rusty.config] }", files })).rejects.toMatchObject({
+      code: "KCONFIG_INVALID",
+      message: "./rusty.config:2 sets CONFIG_RUST, and there is no Rust compiler in this build",
+      hint: expect.stringContaining("rust: true"),
+    });
+  });
+
+  // These bring another compiler: 150 MiB.
+  test.runIf(process.env.BOOTWRIGHT_TEST_FULL)("of clang is asked for by LLVM=1", async () => {
+    const result = await configOf({ config: "{ base: tinyconfig }", more: ", compiler: llvm" });
+    expect(result.get("CC_IS_CLANG")).toBe("y");
+    expect(result.get("LD_IS_LLD")).toBe("y");
+  });
+
+  test.runIf(process.env.BOOTWRIGHT_TEST_FULL)(
+    "with Rust is refused by a toolchain that is too old for it",
+    async () => {
+      await expect(configOf({ config: "{ base: defconfig }", more: ", rust: true" })).rejects.toMatchObject({
+        code: "PROGRAM_FAILED",
+        detail: expect.stringMatching(/Rust compiler '\w+' is too old.*this toolchain cannot compile the Rust/s),
+      });
+    },
+  );
+
   test("follows patches, and a patch that does not apply is named", async () => {
     const patch = (context: string) =>
       `--- a/init/Kconfig\n+++ b/init/Kconfig\n@@ -1,2 +1,6 @@\n ${context}\n+config OURS\n+\tbool "Ours"\n+\tdefault n\n+\n config CC_VERSION_TEXT\n`;
