@@ -5,10 +5,10 @@
 import type { Toolchain } from "./toolchain.ts";
 
 /** Programs by the names that kbuild calls them, which packages alone do not make: awk, and compilers through ccache. */
-const prepare = ({ compilers }: Toolchain, ccache: boolean): string => `set -euo pipefail
+const prepare = ({ compilers, hostPaths }: Toolchain, ccache: boolean): string => `set -euo pipefail
 umask 022
 mkdir -p tools work out
-ln -s /usr/bin/mawk tools/awk
+${hostPaths === undefined ? "ln -s /usr/bin/mawk tools/awk" : ""}
 ${ccache ? compilers.map((name) => `ln -s /usr/bin/ccache tools/${name}`).join("\n") : ""}
 export PATH=$PWD/tools:$PATH
 step() { echo "bootwright: $*" >&2; }

@@ -28,7 +28,7 @@ export function extraModules(options: ExtraModulesOptions) {
     name: options.name,
     toolroot: options.toolroot,
     argv: ["bash", "-c", moduleScript({ toolchain, names, moduleCompression, epoch })],
-    env: buildEnvironment(epoch),
+    env: buildEnvironment(epoch, toolchain),
     inputs: {
       tree: options.tree,
       modules: options.modules,
@@ -37,6 +37,8 @@ export function extraModules(options: ExtraModulesOptions) {
     outputs: ["modules"],
     weight: { cpu: 64 },
     inMemory: WORK,
+    caseSensitive: true,
+    hostPaths: options.toolchain.hostPaths,
     watch: buildProgress(options.name),
   });
 }

@@ -30,11 +30,13 @@ export function relinkKernel(options: RelinkOptions) {
     name: options.name,
     toolroot: options.toolroot,
     argv: ["bash", "-c", relinkScript({ toolchain, embeds: initramfs !== undefined })],
-    env: buildEnvironment(epoch),
+    env: buildEnvironment(epoch, toolchain),
     inputs: { tree: withCmdline(options), ...(initramfs && { initramfs }) },
     outputs: ["image"],
     weight: { cpu: 64 },
     inMemory: WORK,
+    caseSensitive: true,
+    hostPaths: options.toolchain.hostPaths,
     watch: buildProgress(options.name),
   });
 }
@@ -47,12 +49,14 @@ function withCmdline(options: RelinkOptions): BlobInput {
     name: `${name}-cmdline`,
     toolroot,
     argv: ["bash", "-c", cmdlineScript({ toolchain, cmdline, ccache, epoch })],
-    env: buildEnvironment(epoch),
+    env: buildEnvironment(epoch, toolchain),
     inputs: { tree },
     outputs: ["tree"],
     weight: { cpu: 64 },
     ...(ccache && { caches: ["ccache"] }),
     inMemory: WORK,
+    caseSensitive: true,
+    hostPaths: toolchain.hostPaths,
     watch: buildProgress(name),
   });
   return blobOf(stage, "tree");

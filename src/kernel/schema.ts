@@ -154,6 +154,12 @@ export const kernelSchema = z.discriminatedUnion("from", [
       .boolean()
       .default(false)
       .describe("With Rust: the toolchain is checked before anything is configured, and CONFIG_RUST is on."),
+    tools: z
+      .enum(["pinned", "host"])
+      .default("pinned")
+      .describe(
+        '"host": this host\'s own compiler and tools in place of pinned packages. Their digests are part of the key then, and the kernel says so.',
+      ),
     ccache: z.boolean().default(true).describe("Remember compiled files between builds. Never changes the result."),
   }),
 ]);

@@ -46,7 +46,7 @@ export function kernelConfigStage(options: KernelSourceOptions): Stage<ConfigInp
         patches: options.patches.map((patch) => patch.name),
       }),
     ],
-    env: buildEnvironment(options.epoch),
+    env: buildEnvironment(options.epoch, options.toolchain),
     inputs: {
       source: options.source,
       fragment: blobOf(merged, "fragment"),
@@ -55,6 +55,8 @@ export function kernelConfigStage(options: KernelSourceOptions): Stage<ConfigInp
     },
     outputs: ["config", "symbols"],
     inMemory: WORK,
+    caseSensitive: true,
+    hostPaths: options.toolchain.hostPaths,
     watch: buildProgress(name),
   });
   return defineStage<ConfigInputs, { config: BlobArtifact }>({
@@ -86,12 +88,14 @@ export function compileKernel(options: KernelSourceOptions & { readonly config: 
     name: options.name,
     toolroot: options.toolroot,
     argv: ["bash", "-c", buildScript({ toolchain, patches, ccache, moduleCompression, epoch })],
-    env: buildEnvironment(epoch),
+    env: buildEnvironment(epoch, toolchain),
     inputs: { source: options.source, config: options.config, ...patchInputs(options) },
     outputs: ["image", "vmlinux", "systemMap", "release", "modules", "tree"],
     weight: { cpu: 64, memory: 2048 },
     ...(ccache && { caches: ["ccache"] }),
     inMemory: WORK,
+    caseSensitive: true,
+    hostPaths: options.toolchain.hostPaths,
     watch: buildProgress(options.name),
   });
 }

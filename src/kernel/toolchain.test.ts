@@ -27,8 +27,15 @@ it("Rust's compiler is only where it was asked for, so that no config can take i
 });
 
 it("the time of a build is the project's, as date prints it", () => {
-  expect(buildEnvironment(1_700_000_000)).toMatchObject({
+  const chain = toolchain({ arch: "x86_64", host: "x86_64", ...GCC });
+  expect(buildEnvironment(1_700_000_000, chain)).toMatchObject({
+    KBUILD_BUILD_HOST: "bootwright",
     KBUILD_BUILD_TIMESTAMP: "Tue Nov 14 22:13:20 UTC 2023",
     SOURCE_DATE_EPOCH: "1700000000",
   });
+});
+
+it("a kernel that the host's own tools built says so", () => {
+  const chain = { ...toolchain({ arch: "x86_64", host: "x86_64", ...GCC }), hostPaths: ["/usr"] };
+  expect(buildEnvironment(0, chain)).toMatchObject({ KBUILD_BUILD_HOST: "host-tools" });
 });

@@ -17,6 +17,10 @@ export interface Toolchain {
   /** What compiles for this machine itself. */
   readonly hostCompiler: "gcc" | "clang";
   readonly rust: boolean;
+  /** Programs that must be there, when they are the host's own. */
+  readonly programs: readonly string[];
+  /** What of the host the sandbox shows, when the tools are the host's own. */
+  readonly hostPaths?: readonly string[];
 }
 
 export interface ToolchainOptions {
@@ -74,19 +78,23 @@ export function toolchain({ arch, host, compiler, rust }: ToolchainOptions): Too
     compilers: llvm ? ["clang"] : cross ? ["gcc", `${prefix}gcc`] : ["gcc"],
     hostCompiler: llvm ? "clang" : "gcc",
     rust,
+    programs: [
+      ...(llvm ? ["clang", "ld.lld", "llvm-ar"] : ["as", "gcc", "ld", ...(cross ? [`${prefix}gcc`] : [])]),
+      ...(rust ? ["bindgen", "rustc"] : []),
+    ],
   };
 }
 
 /**
  * What kbuild would take from the clock, the user and the host. The time stands in `uname -v` and in what the kernel packs.
- * `epoch` in seconds.
+ * `epoch` in seconds. A kernel that was built by the host's own tools says so in /proc/version.
  */
-export function buildEnvironment(epoch: number): Readonly<Record<string, string>> {
+export function buildEnvironment(epoch: number, { hostPaths }: Toolchain): Readonly<Record<string, string>> {
   return {
     CCACHE_COMPILERCHECK: "content",
     CCACHE_DIR: "/build/caches/ccache",
     CCACHE_MAXSIZE: "4G",
-    KBUILD_BUILD_HOST: "bootwright",
+    KBUILD_BUILD_HOST: hostPaths === undefined ? "bootwright" : "host-tools",
     KBUILD_BUILD_TIMESTAMP: dateText(epoch),
     KBUILD_BUILD_USER: "bootwright",
     KBUILD_BUILD_VERSION: "1",

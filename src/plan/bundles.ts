@@ -82,19 +82,23 @@ export function planBundle(ctx: PlanContext, publication: string): PlannedBundle
       release: kernel.release,
       modules: kernel.modules,
     },
-    provenance: provenance(ctx, bundle),
+    provenance: provenance(ctx, { kernel: bundle, hostTools: kernel.source?.hostTools }),
     epoch: ctx.config.epoch,
   });
   return { name, bundle: blobOf(stage, "bundle"), manifest: blobOf(stage, "manifest") };
 }
 
 /** What the config says of the kernel, and what that was pinned to. */
-function provenance(ctx: PlanContext, kernel: string): Readonly<Record<string, string>> {
+function provenance(
+  ctx: PlanContext,
+  { kernel, hostTools }: { kernel: string; hostTools: string | undefined },
+): Readonly<Record<string, string>> {
   const pins = [...ctx.requests.values()].map((request) => `${requestName(request)}: ${ctx.describePin(request)}`);
   return {
     project: ctx.config.name,
     ...(ctx.config.version !== undefined && { projectVersion: ctx.config.version }),
     from: ctx.config.kernels[kernel]!.from,
     pins: pins.sort().join("\n"),
+    ...(hostTools !== undefined && { hostTools: hostTools.trimEnd() }),
   };
 }

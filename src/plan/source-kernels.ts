@@ -6,8 +6,9 @@ import type { ResolvedConfig } from "../config/resolved.ts";
 import { tarStage } from "../image/tar-stage.ts";
 import { extraModules } from "../kernel/extra-modules.ts";
 import { isFragmentName } from "../kernel/fragment-names.ts";
+import { describeTools, findHostTools, hostPaths, hostToolroot } from "../kernel/host-toolroot.ts";
 import { compileKernel, type KernelSourceOptions, kernelConfigStage } from "../kernel/source.ts";
-import { toolchain } from "../kernel/toolchain.ts";
+import { type Toolchain, toolchain } from "../kernel/toolchain.ts";
 import { importArchive } from "../source/import-archive.ts";
 import { type BlobInput, blobOf, type TreeInput, treeOf } from "../stage/stage.ts";
 import type { PlanContext } from "./context.ts";
@@ -32,6 +33,8 @@ export interface SourceKernelParts {
   readonly vmlinux: BlobInput;
   /** What relinking and modules from elsewhere need of source and objects. */
   readonly tree: BlobInput;
+  /** The host's own programs that built it, where it was these. */
+  readonly hostTools: string | undefined;
 }
 
 export function planSourceKernel(
@@ -39,12 +42,12 @@ export function planSourceKernel(
   { name, config, configOf }: { name: string; config: SourceKernelConfig; configOf: (kernel: string) => BlobInput },
 ): { readonly kernel: Omit<PlannedKernel, "index" | "devices">; readonly parts: SourceKernelParts } {
   const host = process.arch === "arm64" ? "aarch64" : "x86_64";
-  const chain = toolchain({ arch: config.arch, host, compiler: config.compiler, rust: config.rust });
+  const { chain, toolroot, hostTools: hosts } = tools(ctx, { name, config, host });
   const { base, fragments, require } = config.config;
   const options: KernelSourceOptions = {
     name: `kernel:${name}`,
     source: sourceBlob(ctx, config.source),
-    toolroot: toolrootTree(ctx, chain.packages, toolrootName(config)),
+    toolroot,
     toolchain: chain,
     patches: config.patches.flatMap((label) => patchFiles(ctx, label)),
     base: typeof base !== "string" ? configOf(base.kernel) : base.includes("/") ? configFile(ctx, base) : base,
@@ -87,7 +90,26 @@ export function planSourceKernel(
       modules: treeOf(modules, "tree") as TreeInput,
       config: verified,
     },
-    parts: { options, config: verified, vmlinux: blobOf(built, "vmlinux"), tree: blobOf(built, "tree") },
+    parts: {
+      ...{ options, config: verified, hostTools: hosts },
+      ...{ vmlinux: blobOf(built, "vmlinux"), tree: blobOf(built, "tree") },
+    },
+  };
+}
+
+/** Pinned packages, or on request what this host has. */
+function tools(
+  ctx: PlanContext,
+  { name, config, host }: { name: string; config: SourceKernelConfig; host: SourceKernelConfig["arch"] },
+): { readonly chain: Toolchain; readonly toolroot: TreeInput; readonly hostTools?: string } {
+  const { arch, compiler, rust, ccache } = config;
+  const chain = toolchain({ arch, host, compiler, rust });
+  if (config.tools === "pinned") return { chain, toolroot: toolrootTree(ctx, chain.packages, toolrootName(config)) };
+  const found = findHostTools(chain, { ccache });
+  return {
+    chain: { ...chain, hostPaths: hostPaths() },
+    toolroot: treeOf(hostToolroot(`host-tools:${name}`, found), "tree"),
+    hostTools: describeTools(found),
   };
 }
 

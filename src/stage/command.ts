@@ -6,6 +6,7 @@ import { ensureDir, readIfExists } from "../base/fs.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 import { cacheDirectory } from "../store/caches.ts";
 import { materializedRoot } from "../store/materialize.ts";
+import { requireCaseSensitive } from "./case-sensitive.ts";
 import { runInSandbox } from "./sandbox.ts";
 import { type BlobInput, defineStage, type Stage, type StageContext, type TreeInput, type Weight } from "./stage.ts";
 
@@ -26,6 +27,10 @@ export interface CommandStageOptions<O extends string> {
    * of the key, so nothing that the program leaves may depend on what is in them.
    */
   readonly caches?: readonly string[];
+  /** The working directory must tell upper case from lower case; asked before anything is put there. */
+  readonly caseSensitive?: boolean;
+  /** As in SandboxOptions; who they are must be in the toolroot, or the key does not tell. */
+  readonly hostPaths?: readonly string[] | undefined;
   /** A directory below the working directory that lies in memory where there is plenty of it (8 GiB free), as unpacked sources may. */
   readonly inMemory?: string;
   /** Called for each line of the program's stderr, to tell how far it is. */
@@ -55,6 +60,7 @@ export function commandStage<O extends string>(
     command: { arguments: argv, environment: env, workingDirectory: "" },
     run: async ({ inputs, store, scratch, signal, emit, progress }) => {
       const build = scratch();
+      if (options.caseSensitive) requireCaseSensitive(build, { stage: options.name });
       ensureDir(path.join(build, "inputs"));
       ensureDir(path.join(build, "outputs"));
       for (const [name, artifact] of Object.entries(inputs)) {
@@ -87,6 +93,7 @@ export function commandStage<O extends string>(
         emit,
         onLine,
         mounts: options.mounts,
+        hostPaths: options.hostPaths,
       });
       watch?.end?.();
       const outputs = options.outputs.map((name) => {

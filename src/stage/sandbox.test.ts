@@ -57,6 +57,18 @@ describe.each([
     ]);
   });
 
+  it("sees what it is shown of the host at the same place, and cannot change it", async () => {
+    const { root, build } = sandbox();
+    fs.mkdirSync(path.join(root, "usr/share"), { recursive: true });
+    const hostPaths = ["/usr/share"];
+    const run = (...argv: string[]) =>
+      runInSandbox({ root, build, argv, env: {}, hostPaths, signal: never, emit: silent });
+    const listed = (await run("ls", "/usr/share")).stdout.toString().trim().split("\n");
+    expect(listed).toEqual(fs.readdirSync("/usr/share").sort());
+    await expect(run("touch", "/usr/share/bootwright-was-here")).rejects.toMatchObject({ code: "PROGRAM_FAILED" });
+    expect(fs.existsSync("/usr/share/bootwright-was-here")).toBe(false);
+  });
+
   it("mounts and changes its root when it may, and reaches no more of the host by it", async () => {
     const { run, root } = sandbox();
     const script = [

@@ -19,6 +19,8 @@ export interface SandboxOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Directories of the host by name, writable, seen as /build/caches/NAME, where /build must have a directory for each. */
   readonly caches?: Readonly<Record<string, string>>;
+  /** Directories and files of the host, seen read-only at the same place, where the root must have something to put them on. */
+  readonly hostPaths?: readonly string[] | undefined;
   /** A directory below /build that lies in memory: tens of thousands of small files come and go at once. /build must have it. */
   readonly inMemory?: string;
   readonly signal: AbortSignal;
@@ -29,8 +31,10 @@ export interface SandboxOptions {
 /** Directories that a toolroot must hold. */
 export const MOUNT_POINTS = ["build", "dev", "proc", "tmp"] as const;
 
+export const SANDBOX_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+
 const FIXED_ENVIRONMENT = {
-  PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+  PATH: SANDBOX_PATH,
   HOME: "/build",
   LANG: "C.UTF-8",
   TZ: "UTC",
@@ -104,13 +108,15 @@ function sandboxCommand(options: SandboxOptions): string[] {
     : bwrapCommand(options);
 }
 
-function bwrapCommand({ root, build, argv, env, mounts = false, caches = {}, inMemory }: SandboxOptions): string[] {
+function bwrapCommand(options: SandboxOptions): string[] {
+  const { root, build, argv, env, mounts = false, caches = {}, hostPaths = [], inMemory } = options;
   return [
     ...["bwrap", "--unshare-user", "--unshare-all", "--die-with-parent", "--new-session"],
     ...["--json-status-fd", "3"],
     ...["--uid", "0", "--gid", "0", "--hostname", "bootwright"],
     ...(mounts ? ["--cap-add", "ALL"] : []), // Of the new user namespace, whoever we are outside.
     ...["--ro-bind", root, "/"],
+    ...hostPaths.flatMap((path) => ["--ro-bind", path, path]),
     ...["--proc", "/proc"],
     ...["--dev", "/dev"],
     ...["--tmpfs", "/tmp"],
@@ -130,9 +136,15 @@ function bwrapCommand({ root, build, argv, env, mounts = false, caches = {}, inM
  * a tmpfs's usual 1777: in a sticky directory the kernel lets nobody open another's file with O_CREAT, so `>/dev/null` fails.
  */
 const UNSHARE_SCRIPT = `set -e
-root=$1 build=$2 memory=$3 caches=$4
-shift 4
+root=$1 build=$2 memory=$3 host=$4 caches=$5
+shift 5
 mount --rbind "$root" "$root"
+while [ "$host" -gt 0 ]; do
+  mount --rbind "$1" "$root$1"
+  mount -o remount,bind,ro "$root$1"
+  shift
+  host=$((host - 1))
+done
 mount -t proc proc "$root/proc"
 mount -t tmpfs tmpfs "$root/tmp"
 mount -t tmpfs -o mode=755 tmpfs "$root/dev"
@@ -153,7 +165,8 @@ hostname bootwright 2>/dev/null || :
 echo ${STARTED} >&3
 exec "$@" 3>&-`;
 
-function unshareCommand({ root, build, argv, env, caches = {}, inMemory = "" }: SandboxOptions): string[] {
+function unshareCommand(options: SandboxOptions): string[] {
+  const { root, build, argv, env, caches = {}, hostPaths = [], inMemory = "" } = options;
   const set = Object.entries({ ...FIXED_ENVIRONMENT, ...env }).map(([name, value]) => `${name}=${value}`);
   // The program's PATH is not where this host keeps its own programs.
   const enter = findProgram("unshare") ?? "unshare";
@@ -171,7 +184,8 @@ function unshareCommand({ root, build, argv, env, caches = {}, inMemory = "" }: 
       "--uts",
     ],
     ...["--", "sh", "-c", UNSHARE_SCRIPT, "bootwright-sandbox", root, build],
-    ...[inMemory, String(Object.keys(caches).length), ...Object.entries(caches).flat()],
+    ...[inMemory, String(hostPaths.length), String(Object.keys(caches).length)],
+    ...[...hostPaths, ...Object.entries(caches).flat()],
     ...["env", "-i", ...set],
     ...[enter, `--root=${root}`, "--wd=/build"],
     ...argv,

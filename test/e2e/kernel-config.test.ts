@@ -1,4 +1,5 @@
 /** Configs of kernels from source, resolved by the kernel's own Kconfig in the sandbox; nothing is compiled. */
+import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { runPlanned } from "../../src/api/build.ts";
 import { planPinnedWith } from "../../src/api/project.ts";
@@ -7,6 +8,7 @@ import { parseConfig } from "../../src/kernel/fragment.ts";
 import { planKernel } from "../../src/plan/kernels.ts";
 import type { OutputRef } from "../../src/stage/stage.ts";
 import type { BlobArtifact } from "../../src/store/artifact.ts";
+import { needProgram } from "../support/need-program.ts";
 import { buildProject, withProject, writeProject } from "../support/test-session.ts";
 
 interface Wish {
@@ -117,6 +119,14 @@ describe("a config", { timeout: 600_000 }, () => {
     const result = await configOf({ config: "{ base: tinyconfig, fragments: [./a.config, ./b.config] }", files, emit });
     expect(result.has("PRINTK")).toBe(false);
     expect(notes).toContain("./b.config:2 overrides ./a.config:1: CONFIG_PRINTK y → n");
+  });
+
+  test("is made by the host's own tools on request", async () => {
+    const result = await configOf({ config: "{ base: tinyconfig }", more: ", tools: host, ccache: false" });
+    const [version] = execFileSync(needProgram("gcc", "build-essential"), ["--version"], { encoding: "utf8" }).split(
+      "\n",
+    );
+    expect(result.get("CC_VERSION_TEXT")).toBe(`"${version}"`);
   });
 
   test("has Rust only when the kernel asks for it, and not by a fragment alone", async () => {
