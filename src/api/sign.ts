@@ -79,12 +79,13 @@ function findKey(
     const file = name.slice(0, -".crt".length);
     if (!fs.existsSync(path.join(dir, name))) continue;
     if (loadCertificate(name, dir).fingerprint !== wanted.certificate) continue;
-    if (options.pkcs11 === undefined && !fs.existsSync(path.join(dir, keyFiles(file).secret))) continue;
+    const isFile = fs.existsSync(path.join(dir, keyFiles(file).secret));
+    if (options.pkcs11 === undefined && !isFile) continue;
     return {
       file,
       days: 1,
       ...(options.passphrase !== undefined && { passphrase: path.resolve(cwd, options.passphrase) }),
-      ...(options.pkcs11 !== undefined && { pkcs11: options.pkcs11 }),
+      ...(options.pkcs11 !== undefined && !isFile && { pkcs11: options.pkcs11 }),
     } as KeyConfig;
   }
   return undefined;

@@ -89,6 +89,20 @@ export const HOST_TOOLS = {
   "sign-efi-sig-list": program("sign-efi-sig-list", "efitools", "make Secure Boot variables as others do", "test"),
   modinfo: program("modinfo", "kmod", "read the signatures of our kernel modules", "test"),
   openssl: program("openssl", "openssl", "check our certificates and signatures", "test"),
+  libp11: {
+    find: {
+      anyFile: [
+        "/usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so",
+        "/usr/lib/aarch64-linux-gnu/engines-3/pkcs11.so",
+        "/usr/lib64/engines-3/pkcs11.so",
+      ],
+    },
+    package: "libengine-pkcs11-openssl",
+    why: "sign with keys in tokens (PKCS #11)",
+    for: "test",
+  },
+  "softhsm2-util": program("softhsm2-util", "softhsm2", "keep keys in a token made of software", "test"),
+  "pkcs11-tool": program("pkcs11-tool", "opensc", "make keys in a token", "test"),
   veritysetup: program("veritysetup", "cryptsetup-bin", "check our dm-verity hash trees", "test"),
   gcc: program("gcc", "build-essential", "compile a program to strip", "test"),
   bc: program("bc", "bc", "build a kernel by this host's own tools", "test"),

@@ -128,6 +128,12 @@ export const defaultEnvironment = (): Record<string, string> => ({
   LANG: "C.UTF-8",
 });
 
+/** For programs that load what the user has set up for them, such as the library of a token: all that this process was given. */
+export const inheritedEnvironment = (): Record<string, string> => ({
+  ...Object.fromEntries(Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined)),
+  ...defaultEnvironment(),
+});
+
 /** PATH with the sbin directories that ordinary users lack. */
 export const hostPath = (): string => {
   const dirs = (process.env.PATH ?? "").split(":").filter((dir) => dir !== "");
