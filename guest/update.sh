@@ -12,7 +12,8 @@ set -u
 export LC_ALL=C
 # A test may put all that is the machine's elsewhere.
 root=${BOOTWRIGHT_UPDATE_ROOT:-}
-conf=$root/usr/lib/bootwright/update.conf
+library=$root/usr/lib/bootwright
+conf=$library/update.conf
 efivars=$root/sys/firmware/efi/efivars
 blocks=$root/sys/class/block
 GLOBAL=8be4df61-93ca-11d2-aa0d-00e098032b8c
@@ -27,6 +28,7 @@ fail() {
 # NAME, RELEASE, VERSION, FLOOR, WATCHDOG, HEALTH (one command a line) of the system that runs.
 [ -r "$conf" ] || fail "there is no $conf: this system was built without \`update\`"
 . "$conf"
+. "$library/partuuid.sh"
 
 # partition NAME: its directory below /sys/class/block.
 partition() {
@@ -38,21 +40,12 @@ partition() {
 
 device() { echo "$root/dev/${1##*/}"; }
 
-# partuuid DIR: a partition's own number, out of the table of its disk (UEFI 2.10, table 5.7).
-partuuid() {
-  table=$(readlink -f "$1/..")
-  sector=$(cat "$table/queue/logical_block_size")
-  at=$((2 * sector + ($(cat "$1/partition") - 1) * 128 + 16))
-  dd if="$root/dev/${table##*/}" bs=16 skip=$((at / 16)) count=1 2>/dev/null | od -An -v -tx1 | tr -d ' \n' |
-    sed 's/^\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)\(....\)/\4\3\2\1-\6\5-\8\7-\9-/'
-}
-
 current_slot() {
   file=$efivars/LoaderDevicePartUUID-$LOADER
   [ -f "$file" ] || fail "the firmware does not say where this system was started from"
   uuid=$(tail -c +5 "$file" | tr -d '\000' | tr A-F a-f)
   for slot in a b; do
-    dir=$(partition "esp-$slot") && [ "$(partuuid "$dir")" = "$uuid" ] && echo $slot && return
+    dir=$(partition "esp-$slot") && [ "$(partuuid "$dir" "$root")" = "$uuid" ] && echo $slot && return
   done
   fail "this system was not started from esp-a or esp-b"
 }
@@ -106,7 +99,7 @@ set_variable() {
 load_option() {
   dir=$(partition "esp-$1") || fail "there is no partition esp-$1"
   number=$(cat "$dir/partition") start=$(cat "$dir/start") size=$(cat "$dir/size")
-  uuid=$(partuuid "$dir")
+  uuid=$(partuuid "$dir" "$root")
   # sysfs counts in 512 bytes, the device path in the disk's own sectors.
   sector=$(cat "$dir/../queue/logical_block_size" 2>/dev/null || echo 512)
   file='\EFI\BOOT\'$BOOT_FILE
@@ -174,7 +167,7 @@ fetch() {
 # verify_manifest SOURCE: its text in $work/update, signed by the key of the system that runs.
 verify_manifest() {
   fetch update >"$work/update" && fetch update.minisig >"$work/update.minisig" || fail "$source holds no update"
-  minisign -V -q -p "$root/usr/lib/bootwright/update.pub" -m "$work/update" -x "$work/update.minisig" ||
+  minisign -V -q -p "$library/update.pub" -m "$work/update" -x "$work/update.minisig" ||
     fail "the update is not signed by the key that this system trusts"
   field() { sed -n "s/^$1 //p" "$work/update"; }
   [ "$(field bootwright-update)" = 1 ] || fail "the update is of a kind that this system does not know"

@@ -105,6 +105,7 @@ function planContext({ config, session, store }: Project, lock: Lock): PlanConte
     offline: session.offline,
     agentScript: guestScript("agent"),
     updateScript: guestScript("update"),
+    partuuidScript: guestScript("partuuid"),
     readFragment,
     aptSources: () => aptSources(config.sources.debian, { projectDir: config.dir }),
     ownBundle: (sha256) => library.list().find((one) => one.sha256 === sha256)?.file,
@@ -117,7 +118,7 @@ const readFragment = (name: string): string | undefined =>
 const scripts = new Map<string, string>();
 
 /** What runs inside images, as text. */
-function guestScript(name: "agent" | "update"): string {
+function guestScript(name: "agent" | "update" | "partuuid"): string {
   let text = scripts.get(name);
   if (text === undefined) {
     text = fs.readFileSync(ownFile(`guest/${name}.sh`), "utf8");

@@ -28,6 +28,8 @@ export interface BaseTreeOptions {
   readonly watchdog?: number | undefined;
   /** The text of guest/agent.sh, with init "busybox" and `settings.agent`. */
   readonly agentScript: string;
+  /** The text of guest/partuuid.sh, for what leads to a root. */
+  readonly partuuidScript: string;
   readonly settings: Omit<BusyboxInitOptions, "modules" | "laterModules">;
 }
 
@@ -87,12 +89,12 @@ interface LoadLists {
 const NO_MODULES: LoadLists = { first: [], later: [] };
 
 function initFiles(
-  { init, root, verify = false, watchdog, settings }: BaseTreeOptions,
+  { init, root, verify = false, watchdog, partuuidScript: partuuid, settings }: BaseTreeOptions,
   { first, later }: LoadLists,
 ): Record<string, InitFile> {
   if (init !== "busybox") return {};
   const options = { ...settings, modules: first, laterModules: later };
-  return root ? rootInitFiles({ ...options, verify, watchdog }) : busyboxInitFiles(options);
+  return root ? rootInitFiles({ ...options, verify, watchdog, partuuid }) : busyboxInitFiles(options);
 }
 
 const directory = (path: string, mode = 0o755): TreeEntry => ({ type: "directory", path, mode, uid: 0, gid: 0 });

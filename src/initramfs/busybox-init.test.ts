@@ -8,6 +8,7 @@ import { type BusyboxInitOptions, busyboxInitFiles } from "./busybox-init.ts";
 import { rootInitFiles } from "./root-init.ts";
 
 const NONE = { run: [], modules: [], laterModules: [], coldplug: false, console: "none" } as const;
+const PARTUUID = fs.readFileSync(path.join(import.meta.dirname, "../../guest/partuuid.sh"), "utf8");
 const plain: BusyboxInitOptions = { ...NONE, services: {}, agent: false };
 const files = (options: Partial<BusyboxInitOptions> = {}) => busyboxInitFiles({ ...plain, ...options });
 const inittab = (options: Partial<BusyboxInitOptions>) => files(options)["/etc/inittab"]!.content;
@@ -87,9 +88,13 @@ ip link set lo up 2>/dev/null
       content: "#!/bin/sh\ninsmod /b.ko || echo 'bootwright: cannot load /b.ko' >&2\n",
       mode: 0o755,
     });
-    const { content } = rootInitFiles({ ...NONE, run: ["/bin/net"], modules: ["/a.ko"], laterModules: ["/b.ko"] })[
-      "/init"
-    ]!;
+    const { content } = rootInitFiles({
+      ...NONE,
+      partuuid: PARTUUID,
+      run: ["/bin/net"],
+      modules: ["/a.ko"],
+      laterModules: ["/b.ko"],
+    })["/init"]!;
     expect(content.match(/^(insmod \S+|\/bin\/net)/gm)).toEqual(["insmod /a.ko", "/bin/net", "insmod /b.ko"]);
   });
 
@@ -135,7 +140,7 @@ describe("a program or module with an odd name", () => {
   });
 
   it.each(ODD)("%j is started by the init of a root file system, too", (program) => {
-    const script = rootInitFiles({ ...NONE, run: [program] })["/init"]!.content;
+    const script = rootInitFiles({ ...NONE, partuuid: PARTUUID, run: [program] })["/init"]!.content;
     const lines = script.slice(script.indexOf("tmpfs /run\n") + "tmpfs /run\n".length, script.indexOf("\nroot= type="));
     expect(started(lines, program)).toBe("started\n");
   });
@@ -144,7 +149,7 @@ describe("a program or module with an odd name", () => {
     const insmods = (content: string) => content.slice(content.indexOf("insmod"));
     const plainInit = insmods(files({ modules: [module] })["/etc/init.d/rcS"]!.content);
     expect(sh(`insmod() { return 1; }\n${plainInit}`).stderr).toBe(`bootwright: cannot load ${module}\n`);
-    const init = rootInitFiles({ ...NONE, modules: [module] })["/init"]!.content;
+    const init = rootInitFiles({ ...NONE, partuuid: PARTUUID, modules: [module] })["/init"]!.content;
     const line = init.slice(init.indexOf("insmod"), init.indexOf("\nroot= type="));
     expect(sh(`insmod() { return 1; }\nsay() { echo "$1"; }\n${line}`).stdout).toBe(`cannot load ${module}\n`);
   });

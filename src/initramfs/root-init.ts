@@ -17,11 +17,14 @@ export function rootInitFiles({
   console,
   verify = false,
   watchdog,
+  partuuid,
 }: Pick<BusyboxInitOptions, "modules" | "laterModules" | "coldplug" | "run" | "console"> & {
   /** Open what the table of verity-table.ts lists, and start nothing else. */
   readonly verify?: boolean;
   /** Seconds after which a machine whose system has not come up starts again. */
   readonly watchdog?: number | undefined;
+  /** The text of guest/partuuid.sh. */
+  readonly partuuid: string;
 }): Record<string, InitFile> {
   const load = (module: string) => `insmod ${quote(module)} || say ${quote(`cannot load ${module}`)}`;
   const first = [...modules.map(load), ...(coldplug ? [COLDPLUG] : [])];
@@ -33,6 +36,7 @@ export function rootInitFiles({
         ...(watchdog === undefined ? [] : [armed(watchdog)]),
         ...run.map(quote),
         ...laterModules.map(load),
+        partuuid.trimEnd(),
         SEARCH,
         // A shell in front of a verified root would be a way around it.
         console === "none" || verify ? "" : SHELL,
@@ -77,14 +81,6 @@ partition() {
     echo "/dev/\${device##*/}"
     return
   done
-}
-# Kernels before 6.6 do not say a partition's own number in its uevent: it stands in the table (UEFI 2.10, table 5.7).
-partuuid() {
-  table=$(readlink -f "$1/..")
-  sector=$(cat "$table/queue/logical_block_size")
-  at=$((2 * sector + ($(cat "$1/partition") - 1) * 128 + 16))
-  dd if="/dev/\${table##*/}" bs=16 skip=$((at / 16)) count=1 2>/dev/null | od -An -v -tx1 | tr -d ' \\n' |
-    sed 's/^\\(..\\)\\(..\\)\\(..\\)\\(..\\)\\(..\\)\\(..\\)\\(..\\)\\(..\\)\\(....\\)/\\4\\3\\2\\1-\\6\\5-\\8\\7-\\9-/'
 }
 partition_of_uuid() {
   wanted=$(echo "$1" | tr A-F a-f)

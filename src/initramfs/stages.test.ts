@@ -138,6 +138,7 @@ describe("initramfsBase", () => {
       init: "busybox",
       root: false,
       agentScript: "agent",
+      partuuidScript: "partuuid() { :; }",
       busybox: store.putTree([file(store, "bin/busybox", busybox)]),
       settings,
       ...options,

@@ -20,6 +20,8 @@ export interface PlanOptions {
   readonly readFragment: (name: string) => string | undefined;
   /** The text of guest/update.sh. */
   readonly updateScript: string;
+  /** The text of guest/partuuid.sh. */
+  readonly partuuidScript: string;
   /** Which archives serve packages; asked only when one is fetched. */
   readonly aptSources: () => readonly AptSource[];
   /** This user's own copy of a bundle, by its SHA-256. */
@@ -30,6 +32,7 @@ export class PlanContext {
   readonly config: ResolvedConfig;
   readonly agentScript: string;
   readonly updateScript: string;
+  readonly partuuidScript: string;
   readonly readFragment: (name: string) => string | undefined;
   readonly fetch: FetchContext;
   readonly ownBundle: PlanOptions["ownBundle"];
@@ -47,6 +50,7 @@ export class PlanContext {
     this.config = options.config;
     this.agentScript = options.agentScript;
     this.updateScript = options.updateScript;
+    this.partuuidScript = options.partuuidScript;
     this.ownBundle = options.ownBundle;
     this.readFragment = options.readFragment;
     this.fetch = { offline: options.offline, aptSources: options.aptSources };

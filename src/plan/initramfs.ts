@@ -43,6 +43,7 @@ export function planInitramfs(ctx: PlanContext, name: string): PlannedInitramfs 
       verify: section.verify.length > 0,
       watchdog: section.verify.length > 0 ? ctx.config.update?.watchdog : undefined,
       agentScript: ctx.agentScript,
+      partuuidScript: ctx.partuuidScript,
       ...(section.init === "busybox" && { busybox: busyboxTree(ctx, section) }),
       ...(modules && { loadList: modules.loadList }),
       settings: {

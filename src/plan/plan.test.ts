@@ -56,6 +56,7 @@ async function contextIn(cwd: string, { lock = {}, offline = true }: { lock?: Lo
     readFragment: () => "",
     agentScript: "agent",
     updateScript: "update",
+    partuuidScript: "partuuid() { :; }",
     aptSources,
     ownBundle: () => undefined,
   });

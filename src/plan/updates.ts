@@ -28,6 +28,7 @@ export function updaterTrees(ctx: PlanContext): readonly TreeInput[] {
       bootFile: efiBootPath(architecture(ctx)).slice("EFI/BOOT/".length),
       key: localBlob(ctx, keyFiles(key.file).public),
       script: ctx.updateScript,
+      partuuidScript: ctx.partuuidScript,
     });
     const root = packageRoot(ctx, ["minisign"]);
     const minisign = programClosure({ name: "updater:minisign", root, programs: ["/usr/bin/minisign"] });

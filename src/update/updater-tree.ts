@@ -18,13 +18,15 @@ export interface UpdaterTreeOptions {
   readonly key: BlobInput;
   /** The text of guest/update.sh. */
   readonly script: string;
+  /** The text of guest/partuuid.sh. */
+  readonly partuuidScript: string;
 }
 
 export const UPDATER = "usr/sbin/bootwright-update";
 const LIBRARY = "usr/lib/bootwright";
 
 export function updaterTree(options: UpdaterTreeOptions): Stage<{ key: BlobInput }, { tree: TreeArtifact }> {
-  const { name, product, version, update, bootFile, script } = options;
+  const { name, product, version, update, bootFile, script, partuuidScript } = options;
   const { release, floor, health, watchdog } = update;
   const settings = [
     `NAME='${product}'`,
@@ -41,7 +43,7 @@ export function updaterTree(options: UpdaterTreeOptions): Stage<{ key: BlobInput
     kind: "updater",
     version: 1,
     inputs: { key: options.key },
-    params: { settings, script },
+    params: { settings, script, partuuidScript },
     outputs: ["tree"],
     run: async ({ inputs, store }) => {
       const builder = new TreeBuilder();
@@ -50,6 +52,7 @@ export function updaterTree(options: UpdaterTreeOptions): Stage<{ key: BlobInput
         builder.add({ type: "file", path, mode, uid: 0, gid: 0, content }, origin);
       builder.add(plainDirectory("usr"), origin);
       file(UPDATER, store.blobs.put(script), 0o755);
+      file(`${LIBRARY}/partuuid.sh`, store.blobs.put(partuuidScript));
       file(`${LIBRARY}/update.conf`, store.blobs.put(settings));
       file(`${LIBRARY}/update.pub`, { hash: inputs.key.hash, size: inputs.key.size });
       return { tree: store.putTree(builder.build()) };

@@ -67,6 +67,7 @@ class FakeMachine {
       "usr/lib/bootwright/update.conf",
       `NAME='host'\nVERSION='1.0'\nRELEASE=1\nFLOOR=${floor}\nWATCHDOG=60\nBOOT_FILE=BOOTX64.EFI\nHEALTH='${health}'\n`,
     );
+    this.write("usr/lib/bootwright/partuuid.sh", fs.readFileSync(path.join(path.dirname(SCRIPT), "partuuid.sh")));
     this.write("usr/lib/bootwright/update.pub", formatMinisignKey(minisignKeyOf(secret)));
   }
 
