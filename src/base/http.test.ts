@@ -5,8 +5,9 @@ import { afterAll, describe, expect, it, vi } from "vitest";
 import { type Fault, type FaultyServer, faultyServer } from "../../test/support/faulty-server.ts";
 import { tempDir, tempStore } from "../../test/support/temp-store.ts";
 import { digestOf } from "./digest.ts";
+import { type DownloadOptions, download } from "./download.ts";
 import type { BuildEvent } from "./events.ts";
-import { closeConnections, type DownloadOptions, download, request } from "./http.ts";
+import { closeConnections, request } from "./http.ts";
 
 vi.stubEnv("no_proxy", "127.0.0.1,localhost"); // The loopback server is not behind the user's proxy.
 afterAll(closeConnections);

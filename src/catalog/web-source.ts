@@ -1,7 +1,9 @@
 /** A catalog on a web server, to read. */
+
+import { download } from "../base/download.ts";
 import { BootwrightError, hasCode } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
-import { download, HttpStatusError } from "../base/http.ts";
+import { HttpStatusError } from "../base/http.ts";
 import type { CatalogSource } from "./target.ts";
 
 /** `url` without a slash at its end. */

@@ -1,9 +1,10 @@
 /** An Alpine mirror: its signed indexes, and packages that are checked against them before they are pinned. */
 import fs from "node:fs";
 import path from "node:path";
+import { download } from "../base/download.ts";
 import { BootwrightError, hasCode, ioError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
-import { download, HttpStatusError } from "../base/http.ts";
+import { HttpStatusError } from "../base/http.ts";
 import { readGzipMember, readSegment, signaturesOf, verifyApkSignature } from "../formats/apk-archive.ts";
 import { type ApkPackage, parseApkIndex } from "../formats/apk-index.ts";
 import { APK_HEAD, readApkControl } from "../formats/apk-package.ts";

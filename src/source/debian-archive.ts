@@ -1,7 +1,8 @@
 /** What packages an archive has: Packages files of all its suites and components, looked into by name. */
+
+import { download } from "../base/download.ts";
 import { BootwrightError, hasCode } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
-import { download } from "../base/http.ts";
 import { didYouMean } from "../base/suggest.ts";
 import { type IndexFile, PackagesIndex, type Stanza } from "../formats/deb822.ts";
 import { type Alternatives, parseDepends, satisfiesVersion } from "../formats/debian-depends.ts";

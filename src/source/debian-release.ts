@@ -2,10 +2,10 @@
 import fs from "node:fs";
 import path from "node:path";
 import { systemClock } from "../base/clock.ts";
+import { download } from "../base/download.ts";
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
 import { ensureDir, removeTree } from "../base/fs.ts";
-import { download } from "../base/http.ts";
 import { run } from "../base/process.ts";
 import { type IndexFile, parseStanza, releaseFiles, type Stanza } from "../formats/deb822.ts";
 import type { AptSource } from "./apt-config.ts";

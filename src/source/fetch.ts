@@ -1,8 +1,9 @@
 /** Stages that bring pinned bytes into the store. Their identity is the pinned digest: where the bytes come from is no part of it. */
 import { pathToFileURL } from "node:url";
+import { download } from "../base/download.ts";
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
-import { download, HttpStatusError } from "../base/http.ts";
+import { HttpStatusError } from "../base/http.ts";
 import { defineStage, type Stage } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 import type { AptSource } from "./apt-config.ts";

@@ -1,9 +1,10 @@
 /** Releases of the Linux kernel: where their tarballs lie (kernel.org's URL scheme), and what they must be. */
 import fs from "node:fs";
+import { download } from "../base/download.ts";
 import { BootwrightError, hasCode } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
 import { removeQuietly } from "../base/fs.ts";
-import { download, HttpStatusError } from "../base/http.ts";
+import { HttpStatusError } from "../base/http.ts";
 import { run } from "../base/process.ts";
 import type { Store } from "../store/store.ts";
 import type { LockEntry } from "./lock.ts";

@@ -1,7 +1,8 @@
 /** Turns requests into pins: reads package indexes, downloads files, asks repositories. Loaded only when something is to be pinned. */
+
+import { download } from "../base/download.ts";
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
-import { download } from "../base/http.ts";
 import { defaultEnvironment, run } from "../base/process.ts";
 import type { Store } from "../store/store.ts";
 import { pinAlpinePackages } from "./alpine.ts";
