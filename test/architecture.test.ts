@@ -15,6 +15,7 @@ const DOMAINS = [
   "image",
   "initramfs",
   "kernel",
+  "oci",
   "sign",
   "source",
   "tree",

@@ -14,7 +14,8 @@ export async function withRefs<T>(session: Session, body: (context: RefContext) 
   }
 }
 
-function projectHere(session: Session): string | undefined {
+/** Its config, or undefined when there is none here. */
+export function projectHere(session: Session): string | undefined {
   try {
     return findConfig(session.cwd, session.configFile);
   } catch (error) {

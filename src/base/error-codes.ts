@@ -147,6 +147,36 @@ export const ERROR_CODES = {
     title: "A server refused a request",
     help: "The message gives the status and the address.",
   },
+  LOGIN_NEEDED: {
+    exit: "network",
+    title: "A registry wants to know who asks",
+    help: "Log in with `bootwright oci login HOST`. Some registries say the same of a repository that does not exist.",
+  },
+  LOGIN_REFUSED: {
+    exit: "network",
+    title: "A registry does not take a name or password",
+    help: "The message says where they came from. Log in again with `bootwright oci login HOST`.",
+  },
+  REGISTRY_DENIED: {
+    exit: "network",
+    title: "An account may not do this in a registry",
+    help: "The message says what the account or its token may do, where the registry tells. Ask the repository's owner for the right.",
+  },
+  REGISTRY_UNKNOWN: {
+    exit: "network",
+    title: "A registry has no such repository, tag or digest",
+    help: "The message lists the tags that there are; `bootwright oci ls HOST/NAME` does, too.",
+  },
+  REGISTRY_REFUSED: {
+    exit: "network",
+    title: "A registry did not accept a request",
+    help: "What the registry says is shown below the message.",
+  },
+  RATE_LIMITED: {
+    exit: "network",
+    title: "A registry allows no more requests for now",
+    help: "Short waits are kept by themselves. Log in, since registries allow more to whom they know, or try again later.",
+  },
   OFFLINE: {
     exit: "network",
     title: "A byte is missing and `--offline` forbids fetching it",

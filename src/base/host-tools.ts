@@ -84,6 +84,7 @@ export const HOST_TOOLS = {
   busybox: program("busybox", "busybox-static", "fill the root of sandboxed programs", "test"),
   gpg: program("gpg", "gnupg", "sign a package archive of our own", "test"),
   skopeo: program("skopeo", "skopeo", "read our container images as engines do", "test"),
+  "docker-registry": program("docker-registry", "docker-registry", "push to a registry and pull from it", "test"),
   umoci: program("umoci", "umoci", "write container images, and unpack ours", "test"),
   sbsign: program("sbsign", "sbsigntool", "sign and verify EFI programs as others do", "test"),
   "sign-efi-sig-list": program("sign-efi-sig-list", "efitools", "make Secure Boot variables as others do", "test"),

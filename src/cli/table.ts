@@ -33,6 +33,7 @@ export const COMMANDS: readonly TableEntry[] = [
   ),
   entry("update", "pin newer sources", async () => (await import("./commands/update.ts")).update),
   entry("kernel", "list, pull, import and publish kernels", async () => (await import("./commands/kernel.ts")).kernel),
+  entry("oci", "push, pull and copy in registries", async () => (await import("./commands/oci.ts")).oci),
   entry("keys", "make keys, and what firmware enrols", async () => (await import("./commands/keys.ts")).keys),
   entry("sign", "answer a signing request", async () => (await import("./commands/sign.ts")).sign),
   entry("attach", "take signatures into the project", async () => (await import("./commands/attach.ts")).attach),

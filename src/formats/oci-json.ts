@@ -27,6 +27,10 @@ export class JsonFields {
     return new JsonFields(value as Record<string, unknown>, where);
   }
 
+  has(key: string): boolean {
+    return this.#get(key) !== undefined;
+  }
+
   text(key: string): string {
     const value = this.#get(key);
     if (typeof value !== "string") throw this.unexpected(key, "a text");

@@ -18,6 +18,8 @@ export interface OciPlatform {
 export interface OciDescriptor extends Digest {
   readonly mediaType: string;
   readonly platform?: OciPlatform;
+  /** Of what it names, where that is no image. */
+  readonly artifactType?: string;
   readonly annotations: ReadonlyMap<string, string>;
 }
 
@@ -54,8 +56,8 @@ const CONFIGS = new Set<string>([OCI_TYPES.config, "application/vnd.docker.conta
 const LAYER =
   /^application\/vnd\.(?:oci\.image\.layer(?:\.nondistributable)?\.v1\.tar(?:\+(?:gzip|zstd))?|docker\.image\.rootfs(?:\.foreign)?\.diff\.tar(?:\.(?:gzip|zstd))?)$/;
 
-export const isOciIndex = ({ mediaType }: OciDescriptor): boolean => INDEXES.has(mediaType);
-export const isOciManifest = ({ mediaType }: OciDescriptor): boolean => MANIFESTS.has(mediaType);
+export const isOciIndex = ({ mediaType }: Pick<OciDescriptor, "mediaType">): boolean => INDEXES.has(mediaType);
+export const isOciManifest = ({ mediaType }: Pick<OciDescriptor, "mediaType">): boolean => MANIFESTS.has(mediaType);
 
 /** `oci-layout`, which says that a directory is one. Throws FORMAT_INVALID, UNSUPPORTED. */
 export function parseOciLayout(bytes: Uint8Array, what: string): void {
@@ -154,14 +156,17 @@ function parseVersioned(bytes: Uint8Array, what: string): JsonFields {
   return fields;
 }
 
-function parseDescriptor(value: unknown, where: string): OciDescriptor {
+/** Throws FORMAT_INVALID, and UNSUPPORTED for a digest other than SHA-256. */
+export function parseDescriptor(value: unknown, where: string): OciDescriptor {
   const fields = value instanceof JsonFields ? value : JsonFields.of(value, where);
   const platform = fields.optionalObject("platform");
+  const artifactType = fields.optionalText("artifactType");
   return {
     mediaType: fields.text("mediaType"),
     hash: parseDigest(fields.text("digest"), where),
     size: fields.count("size"),
     ...(platform && { platform: parsePlatform(platform) }),
+    ...(artifactType !== undefined && { artifactType }),
     annotations: fields.texts("annotations"),
   };
 }

@@ -33,6 +33,14 @@ export function* encodeTar(tree: FileTree, options: TarOptions): Generator<Uint8
   yield* out.flush();
 }
 
+/** The header of one entry, for whoever writes contents as they come; after these come zeros up to the next 512 bytes. */
+export function encodeTarHeader(entry: TreeEntry, mtime = 0): Buffer {
+  const out = new ChunkBatcher();
+  return Buffer.concat([...writeHeader(out, describe(entry, { first: undefined, mtime })), ...out.flush()]);
+}
+
+export const encodeTarEnd = (): Buffer => Buffer.alloc(2 * TAR_BLOCK);
+
 interface Fields {
   readonly name: Buffer;
   readonly typeflag: string;

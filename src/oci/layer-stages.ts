@@ -3,7 +3,7 @@ import { BootwrightError } from "../base/errors.ts";
 import type { OciDescriptor } from "../formats/oci.ts";
 import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
-import { type OciLayout, readOciBlob } from "./oci-layout.ts";
+import { type OciLayout, readOciBlob } from "./layout.ts";
 
 /** Brings a layer's blob into the store. Its identity is its digest, as that of a download: which layout has it is no part of it. */
 export function copyOciLayer(

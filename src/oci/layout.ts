@@ -42,6 +42,22 @@ export interface OciLayout {
   find(name: string): Place | undefined;
 }
 
+/** What index.json lists. Throws FORMAT_INVALID, LIMIT_EXCEEDED. */
+export function readLayoutIndex(layout: OciLayout): readonly OciDescriptor[] {
+  const { label } = layout;
+  const place = layout.find("index.json");
+  if (place === undefined) throw new BootwrightError("FORMAT_INVALID", `${label}: the layout has no index.json`);
+  const index = `${label}: index.json`;
+  return parseOciIndex(readSmall(place, index), index);
+}
+
+/** Throws PATH_MISSING. */
+export function placeOfBlob(layout: OciLayout, digest: Pick<OciDescriptor, "hash">): Place {
+  const place = layout.find(ociBlobPath(digest));
+  if (place === undefined) throw missingBlob(layout, digest);
+  return place;
+}
+
 export interface OciImage {
   readonly manifest: OciManifest;
   readonly platform: OciPlatform;
@@ -80,10 +96,7 @@ export function findOciImage(
   { tag, platform }: { tag: string | undefined; platform: OciPlatform },
 ): OciImage {
   const { label } = layout;
-  const place = layout.find("index.json");
-  if (place === undefined) throw new BootwrightError("FORMAT_INVALID", `${label}: the layout has no index.json`);
-  const index = `${label}: index.json`;
-  const chosen = byTag(parseOciIndex(readSmall(place, index), index), { tag, label });
+  const chosen = byTag(readLayoutIndex(layout), { tag, label });
   const images = chosen.flatMap((descriptor) => imagesOf(layout, { descriptor, depth: 0 }));
   if (images.length > MAX_IMAGES)
     throw new BootwrightError("LIMIT_EXCEEDED", `${label}: ${images.length} images; at most ${MAX_IMAGES} are read`);
@@ -99,9 +112,7 @@ export function findOciImage(
 
 /** The bytes of a blob, in chunks; the caller verifies them. Throws PATH_MISSING. */
 export function* readOciBlob(layout: OciLayout, blob: OciDescriptor): Generator<Uint8Array> {
-  const place = layout.find(ociBlobPath(blob));
-  if (place === undefined) throw missingBlob(layout, blob);
-  yield* readPlace(place);
+  yield* readPlace(placeOfBlob(layout, blob));
 }
 
 function byTag(
@@ -135,7 +146,7 @@ function imagesOf(
   if (depth === MAX_DEPTH)
     throw new BootwrightError("LIMIT_EXCEEDED", `${layout.label}: indexes lie more than ${MAX_DEPTH} deep`);
   const what = `${layout.label}: index sha256:${descriptor.hash.slice(0, 12)}`;
-  const inner = parseOciIndex(readDocument(layout, descriptor, what), what);
+  const inner = parseOciIndex(readLayoutDocument(layout, descriptor, what), what);
   return inner.flatMap((one) => imagesOf(layout, { descriptor: one, depth: depth + 1 }));
 }
 
@@ -146,9 +157,9 @@ function described(layout: OciLayout, descriptor: OciDescriptor): { descriptor: 
 
 function readImage(layout: OciLayout, descriptor: OciDescriptor): OciImage {
   const what = `${layout.label}: manifest sha256:${descriptor.hash.slice(0, 12)}`;
-  const manifest = parseOciManifest(readDocument(layout, descriptor, what), what);
+  const manifest = parseOciManifest(readLayoutDocument(layout, descriptor, what), what);
   const whatConfig = `${layout.label}: config sha256:${manifest.config.hash.slice(0, 12)}`;
-  const { diffIds, ...platform } = parseOciConfig(readDocument(layout, manifest.config, whatConfig), whatConfig);
+  const { diffIds, ...platform } = parseOciConfig(readLayoutDocument(layout, manifest.config, whatConfig), whatConfig);
   if (diffIds.length !== manifest.layers.length)
     throw new BootwrightError(
       "FORMAT_INVALID",
@@ -157,16 +168,19 @@ function readImage(layout: OciLayout, descriptor: OciDescriptor): OciImage {
   return { manifest, platform, diffIds };
 }
 
-function readDocument(layout: OciLayout, descriptor: OciDescriptor, what: string): Buffer {
+/** A manifest, an index or a config; verified. Throws PATH_MISSING, DIGEST_MISMATCH, LIMIT_EXCEEDED. */
+export function readLayoutDocument(
+  layout: OciLayout,
+  descriptor: Pick<OciDescriptor, "hash" | "size">,
+  what: string,
+): Buffer {
   checkOciDocumentSize(descriptor, what);
-  const place = layout.find(ociBlobPath(descriptor));
-  if (place === undefined) throw missingBlob(layout, descriptor);
-  const bytes = readSmall(place, what);
+  const bytes = readSmall(placeOfBlob(layout, descriptor), what);
   verifyOciBlob(bytes, descriptor, what);
   return bytes;
 }
 
-const missingBlob = ({ label }: OciLayout, { hash }: OciDescriptor) =>
+const missingBlob = ({ label }: OciLayout, { hash }: Pick<OciDescriptor, "hash">) =>
   new BootwrightError("PATH_MISSING", `${label}: the layout does not hold ${ociBlobPath({ hash })}`, {
     hint: "the layout is not whole: copy it again",
   });

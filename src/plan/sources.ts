@@ -1,13 +1,13 @@
 /** Requests and pins → stages that bring the bytes. What the lock does not know yet becomes a stage that cannot run, so that the graph can still be shown. */
 import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
+import { copyOciLayer, ociLayers } from "../oci/layer-stages.ts";
+import { findOciImage, openOciLayout } from "../oci/layout.ts";
 import { fetchFile, fetchPackage } from "../source/fetch.ts";
 import { fetchCommit, repositoryAddress } from "../source/git.ts";
 import { type ImportedArchive, importArchive, importLayer } from "../source/import-archive.ts";
 import { kernelTarball } from "../source/kernel-org.ts";
 import type { LockedPackage } from "../source/lock.ts";
-import { copyOciLayer, ociLayers } from "../source/oci-image.ts";
-import { findOciImage, openOciLayout } from "../source/oci-layout.ts";
 import { requestName, type SourceRequest } from "../source/request.ts";
 import { toolroot } from "../source/toolroot.ts";
 import {

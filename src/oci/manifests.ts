@@ -1,0 +1,154 @@
+/** Manifests and indexes of a registry: documents that are kept byte for byte, since their digest is their name. */
+import { type Digest, digestOf } from "../base/digest.ts";
+import { BootwrightError, hasCode } from "../base/errors.ts";
+import type { HttpResponse } from "../base/http.ts";
+import { didYouMean } from "../base/suggest.ts";
+import { checkOciDocumentSize, MAX_OCI_DOCUMENT, verifyOciBlob } from "../formats/oci.ts";
+import { DOCUMENT_TYPES } from "../formats/oci-content.ts";
+import { formatReference, type RegistryReference, targetOf } from "./reference.ts";
+import type { Scope } from "./refusal.ts";
+import type { Registry } from "./registry.ts";
+import { listTags } from "./tags.ts";
+
+/** A manifest or an index as it came. */
+export interface Document extends Digest {
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+}
+
+const ACCEPT = DOCUMENT_TYPES.join(", ");
+
+/** Throws REGISTRY_UNKNOWN with the tags that there are, DIGEST_MISMATCH, LIMIT_EXCEEDED, and what the registry refuses. */
+export async function getManifest(registry: Registry, reference: RegistryReference): Promise<Document> {
+  const what = formatReference(reference);
+  const response = await asking(registry, reference, async () => {
+    const answer = await registry.call({
+      method: "GET",
+      path: manifestPath(reference),
+      scopes: [pullScope(reference)],
+      what: `read ${what}`,
+      expect: [200],
+      headers: { accept: ACCEPT },
+    });
+    return { answer, bytes: await readDocument(answer, what) };
+  });
+  const { answer, bytes } = response;
+  const got = digestOf(bytes);
+  const named =
+    reference.digest ?? /^sha256:([0-9a-f]{64})$/.exec(String(answer.headers["docker-content-digest"]))?.[1];
+  if (named !== undefined) verifyOciBlob(bytes, { hash: named, size: bytes.length }, what);
+  return { ...got, bytes, mediaType: mediaTypeOf(answer, bytes) };
+}
+
+/** The digest alone, or undefined when there is no such thing. */
+export async function headManifest(registry: Registry, reference: RegistryReference): Promise<Digest | undefined> {
+  const response = await registry.call({
+    method: "HEAD",
+    path: manifestPath(reference),
+    scopes: [pullScope(reference)],
+    what: `look for ${formatReference(reference)}`,
+    expect: [200, 404],
+    headers: { accept: ACCEPT },
+  });
+  if (response.status === 404) return undefined;
+  const hash = /^sha256:([0-9a-f]{64})$/.exec(String(response.headers["docker-content-digest"]))?.[1];
+  const size = Number(response.headers["content-length"]);
+  if (hash !== undefined && Number.isSafeInteger(size)) return { hash, size };
+  return getManifest(registry, reference); // The digest in the answer's head is a custom, not a must.
+}
+
+/**
+ * Puts a document under a tag, or under its digest alone. True when the registry itself keeps the list of what refers to the
+ * document's subject.
+ */
+export async function putManifest(
+  registry: Registry,
+  reference: RegistryReference,
+  document: Document,
+): Promise<boolean> {
+  const scope = pushScope(reference);
+  const response = await registry.call({
+    method: "PUT",
+    path: manifestPath(
+      reference.tag === undefined ? { ...reference, digest: document.hash } : { ...reference, digest: undefined },
+    ),
+    scopes: [scope],
+    what: `push ${formatReference(reference)}`,
+    expect: [201],
+    headers: { "content-type": document.mediaType },
+    body: document.bytes,
+  });
+  await response.body.dump();
+  const stored = response.headers["docker-content-digest"];
+  if (typeof stored === "string" && stored !== `sha256:${document.hash}`)
+    throw new BootwrightError(
+      "DIGEST_MISMATCH",
+      `${formatReference(reference)}: ${registry.host} stored ${stored}, not sha256:${document.hash}`,
+      { hint: "the registry changes what it is given; it cannot be relied on" },
+    );
+  return response.headers["oci-subject"] !== undefined;
+}
+
+export const pullScope = ({ repository }: { readonly repository: string }): Scope => ({
+  repository,
+  actions: ["pull"],
+});
+export const pushScope = ({ repository }: { readonly repository: string }): Scope => ({
+  repository,
+  actions: ["pull", "push"],
+});
+
+const manifestPath = (reference: Omit<RegistryReference, "digest"> & { digest?: string | undefined }): string =>
+  `${reference.repository}/manifests/${targetOf(reference as RegistryReference)}`;
+
+/** A wrong tag is the commonest mistake: say which there are. */
+async function asking<T>(registry: Registry, reference: RegistryReference, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    if (!hasCode(error, "REGISTRY_UNKNOWN")) throw error;
+    const { host, repository } = reference;
+    const tags = await listTags(registry, repository).catch((reason: unknown) => {
+      if (!hasCode(reason, "REGISTRY_UNKNOWN")) throw error;
+      throw new BootwrightError("REGISTRY_UNKNOWN", `${host} has no repository ${repository}`, {
+        hint: `check the name; what is there, where the registry tells: bootwright oci ls ${host}`,
+        cause: error,
+      });
+    });
+    const wanted = targetOf(reference);
+    throw new BootwrightError(
+      "REGISTRY_UNKNOWN",
+      `${host}/${repository} has nothing under ${wanted}${reference.digest === undefined ? didYouMean(wanted, tags) : ""}`,
+      {
+        hint:
+          tags.length === 0
+            ? "it has no tags"
+            : `it has: ${tags.slice(0, 20).join(", ")}${tags.length > 20 ? `, and ${tags.length - 20} more` : ""}`,
+        cause: error,
+      },
+    );
+  }
+}
+
+async function readDocument(response: HttpResponse, what: string): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body) {
+    size += chunk.length;
+    if (size > MAX_OCI_DOCUMENT) await response.body.dump().catch(() => {});
+    checkOciDocumentSize({ size }, what);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** What the document says of itself counts more than the header, which some servers make up. */
+function mediaTypeOf(response: HttpResponse, bytes: Buffer): string {
+  try {
+    const { mediaType } = JSON.parse(bytes.toString("utf8")) as { mediaType?: unknown };
+    if (typeof mediaType === "string" && mediaType !== "") return mediaType;
+  } catch {} // Whoever parses it says so.
+  return String(response.headers["content-type"] ?? "")
+    .split(";")[0]!
+    .trim();
+}
