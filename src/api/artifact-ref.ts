@@ -98,6 +98,6 @@ function byDigest(prefix: string, store: Store): Artifact {
     );
   const { size } = fs.statSync(store.blobs.path(hash));
   const isTree =
-    size >= 8 && store.blobs.read({ hash, size }, 0, 8).next().value?.toString("latin1") === "bwtree\0\x01";
+    size >= 8 && store.blobs.read({ hash, size }, { length: 8 }).next().value?.toString("latin1") === "bwtree\0\x01";
   return { kind: isTree ? "tree" : "blob", hash, size };
 }

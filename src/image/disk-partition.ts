@@ -6,6 +6,7 @@ import { encodeErofs } from "../formats/erofs.ts";
 import { encodeExt4 } from "../formats/ext4.ts";
 import type { FileTree, ReadContent } from "../formats/filetree.ts";
 import { GPT_ALIGNMENT, type NewPartition } from "../formats/gpt.ts";
+import { SparseBatcher } from "../formats/sparse-batcher.ts";
 import type { SparseWrite } from "../formats/sparse-write.ts";
 import { seededUuid } from "../formats/uuid.ts";
 import type { BlobInput, TreeInput } from "../stage/stage.ts";
@@ -93,11 +94,9 @@ function atLeast(needed: number, { size = needed, label }: { size?: number | und
   return size;
 }
 
-/** Blocks of zeros stay holes. */
+/** Zeros stay holes. */
 function* fileWrites(store: Store, file: BlobArtifact): Generator<SparseWrite> {
-  let offset = 0;
-  for (const bytes of store.blobs.read(file)) {
-    if (bytes.some((byte) => byte !== 0)) yield { offset, bytes };
-    offset += bytes.length;
-  }
+  const out = new SparseBatcher();
+  for (const bytes of store.blobs.read(file, { buffer: Buffer.allocUnsafeSlow(1024 * 1024) })) yield* out.write(bytes);
+  yield* out.flush();
 }

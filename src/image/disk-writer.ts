@@ -15,7 +15,7 @@ import { espFiles } from "./esp-stage.ts";
 /** Throws LIMIT_EXCEEDED when files do not fit their partition, or the partitions the disk. */
 export function writeDisk(options: DiskStageOptions, ctx: Context): { image: BlobArtifact } {
   const { sectorSize, size, seed } = options;
-  const reader = ctx.store.reader();
+  const reader = ctx.store.reader({ reuse: true });
   try {
     const volumes = [espVolume(options, ctx), ...partitionVolumes(options, { ctx, read: reader.read })];
     const gpt = planGpt(

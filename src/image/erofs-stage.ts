@@ -25,7 +25,7 @@ export function erofsStage(options: ErofsStageOptions): Stage<{ tree: TreeInput 
     outputs: ["image"],
     run: async ({ inputs, store }) => {
       const { encodeErofs } = await import("../formats/erofs.ts");
-      const reader = store.reader();
+      const reader = store.reader({ reuse: true });
       try {
         const volume = encodeErofs(store.getTree(inputs.tree), { read: reader.read, seed, epoch, label });
         return { image: blobArtifact(store.blobs.putSparse(volume.writes(), volume.size)) };

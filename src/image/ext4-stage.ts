@@ -27,7 +27,7 @@ export function ext4Stage(options: Ext4StageOptions): Stage<{ tree: TreeInput },
     outputs: ["image"],
     run: async ({ inputs, store }) => {
       const { encodeExt4 } = await import("../formats/ext4.ts");
-      const reader = store.reader();
+      const reader = store.reader({ reuse: true });
       try {
         const entries = store.getTree(inputs.tree);
         const used = entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.content.size : 0), 0);

@@ -145,7 +145,7 @@ async function pinPackage(
     throw new BootwrightError("FORMAT_INVALID", `${what} is for ${one.arch}, in an index for ${arch}`);
   const at = `${one.at}/${name}-${version}.apk`;
   const digest = await store.blobs.putStream(download(`${source.mirror}/${at}`, { emit, signal, maxSize: size }));
-  const head = store.blobs.read(digest, 0, Math.min(APK_HEAD, digest.size));
+  const head = store.blobs.read(digest, { length: Math.min(APK_HEAD, digest.size) });
   const control = await readApkControl(Buffer.concat([...head]), { what, keys });
   if (control.identity !== one.identity || digest.size !== size || control.name !== name || control.version !== version)
     throw new BootwrightError(

@@ -36,11 +36,11 @@ export function openApk({
     run: async ({ inputs, store }) => {
       const { APK_HEAD, readApkControl } = await import("../formats/apk-package.ts");
       const { blobs } = store;
-      const head = Buffer.concat([...blobs.read(inputs.file, 0, Math.min(APK_HEAD, inputs.file.size))]);
+      const head = Buffer.concat([...blobs.read(inputs.file, { length: Math.min(APK_HEAD, inputs.file.size) })]);
       const control = await readApkControl(head, { what });
       const hash = createHash("sha256");
       const packed = function* () {
-        for (const chunk of blobs.read(inputs.file, control.dataAt)) {
+        for (const chunk of blobs.read(inputs.file, { offset: control.dataAt })) {
           hash.update(chunk);
           yield chunk;
         }

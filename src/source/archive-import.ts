@@ -26,7 +26,8 @@ export async function runImportArchive(
     signal.throwIfAborted();
     progress(done, { total: inputs.archive.size, what: "unpacking" });
   });
-  const head = store.blobs.read(inputs.archive, 0, Math.min(8, inputs.archive.size)).next().value ?? Buffer.alloc(0);
+  const head =
+    store.blobs.read(inputs.archive, { length: Math.min(8, inputs.archive.size) }).next().value ?? Buffer.alloc(0);
   const chunks = head.toString("latin1") === "!<arch>\n" ? debContents(bytes, what) : decompress(bytes, { what });
   return importStream(chunks, { store, what, limits });
 }

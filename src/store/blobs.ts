@@ -174,16 +174,21 @@ export class Blobs {
     return bytes;
   }
 
-  /** Chunks of `length` bytes from `offset`. Throws BLOB_DAMAGED when the blob is gone or short. */
-  *read(digest: Digest, offset = 0, length = digest.size - offset): Generator<Buffer> {
+  /**
+   * Chunks of `length` bytes from `offset`. In a `buffer` of the caller's (1 MiB or more), each is good until the next is asked
+   * for. Throws BLOB_DAMAGED when the blob is gone or short.
+   */
+  *read(digest: Digest, options: { offset?: number; length?: number; buffer?: Buffer } = {}): Generator<Buffer> {
+    const { offset = 0, length = digest.size - offset, buffer } = options;
     if (length === 0) return;
     const fd = this.open(digest.hash);
     try {
       let at = offset;
       const end = offset + length;
       while (at < end) {
-        const chunk = Buffer.allocUnsafe(Math.min(CHUNK, end - at));
-        const got = fs.readSync(fd, chunk, 0, chunk.length, at);
+        const size = Math.min(CHUNK, end - at);
+        const chunk = buffer ?? Buffer.allocUnsafe(size);
+        const got = fs.readSync(fd, chunk, 0, size, at);
         if (got === 0) throw new BlobMissing(digest.hash);
         yield got === chunk.length ? chunk : chunk.subarray(0, got);
         at += got;

@@ -105,6 +105,24 @@ describe("trees", () => {
     reader.close();
   });
 
+  it("with reuse, chunks of all contents stand in one buffer, each good until the next", () => {
+    const store = tempStore();
+    const bytes = Buffer.alloc(3 * 1024 * 1024 + 5, "0123456789");
+    const own = store.blobs.put(bytes);
+    const reader = store.reader({ reuse: true });
+    for (const content of [own, { hash: "", size: own.size - 7, pack: { ...own, offset: 7 } }]) {
+      const memory = new Set<ArrayBufferLike>();
+      const copies: Buffer[] = [];
+      for (const chunk of reader.read(content)) {
+        memory.add(chunk.buffer);
+        copies.push(Buffer.from(chunk));
+      }
+      expect(memory.size).toBe(1);
+      expect(Buffer.concat(copies).equals(bytes.subarray(own.size - content.size))).toBe(true);
+    }
+    reader.close();
+  });
+
   it("a pack that is gone is told as the blob that is missing", () => {
     const store = tempStore();
     const pack = { ...store.blobs.put("packed"), offset: 0 };

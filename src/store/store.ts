@@ -54,26 +54,28 @@ export class Store {
   readonly read = (content: FileContent): Iterable<Uint8Array> => {
     if (content.size === 0) return [];
     if (content.pack === undefined) return this.blobs.read(content);
-    return this.blobs.read(content.pack, content.pack.offset, content.size);
+    return this.blobs.read(content.pack, { offset: content.pack.offset, length: content.size });
   };
 
   /**
    * A reader that keeps packs open between contents: many small files out of one archive. Call `close` at the end. A chunk of
    * less than 256 KiB is good until the next is asked for: all of them stand in one buffer, since a fresh one for each of
-   * some ten thousand files waits for the garbage collector.
+   * some ten thousand files waits for the garbage collector. With `reuse`, that holds for larger ones, too: for who has done
+   * with a chunk before asking for more.
    */
-  reader(): { read: (content: FileContent) => Iterable<Uint8Array>; close: () => void } {
-    const small = Buffer.allocUnsafeSlow(SMALL);
+  reader({ reuse = false } = {}): { read: (content: FileContent) => Iterable<Uint8Array>; close: () => void } {
+    const buffer = Buffer.allocUnsafeSlow(reuse ? CHUNK : SMALL);
     const open = new Map<string, number>();
     const read = (content: FileContent): Iterable<Uint8Array> => {
       const { pack } = content;
-      if (pack === undefined || content.size === 0) return this.read(content);
+      if (content.size === 0) return [];
+      if (pack === undefined) return this.blobs.read(content, { ...(reuse && { buffer }) });
       let fd = open.get(pack.hash);
       if (fd === undefined) {
         fd = this.blobs.open(pack.hash);
         open.set(pack.hash, fd);
       }
-      return readRange(fd, { pack, size: content.size, buffer: small });
+      return readRange(fd, { pack, size: content.size, buffer });
     };
     return {
       read,
@@ -178,13 +180,14 @@ export class Store {
 
 /** Writers copy pieces up to this at once, and pass larger ones on as they are (formats/chunk-batcher.ts). */
 const SMALL = 256 * 1024 - 1;
+const CHUNK = 1024 * 1024;
 
 function* readRange(
   fd: number,
   { pack, size, buffer }: { pack: PackRef; size: number; buffer: Buffer },
 ): Generator<Uint8Array> {
   for (let at = 0; at < size; ) {
-    const length = Math.min(1024 * 1024, size - at);
+    const length = Math.min(CHUNK, size - at);
     const chunk = length <= buffer.length ? buffer : Buffer.allocUnsafe(length);
     const got = fs.readSync(fd, chunk, 0, length, pack.offset + at);
     if (got === 0) throw new BlobMissing(pack.hash);
