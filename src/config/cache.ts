@@ -1,13 +1,14 @@
 /**
  * Keeps validated configs, because checking one costs more time than a whole no-op build may. Right by construction: an
  * entry counts only when the bytes of every file that took part, the chosen profiles and the schema's version are the
- * same, and one is written only for configs that cannot depend on anything else (see `purity.ts`) and use no
- * environment variable (whose values, perhaps secret, would otherwise be stored).
+ * same, and one is written only for configs that cannot depend on anything else (see `purity.ts`) and have no value from
+ * the environment (it may be secret); where a default stands for a variable, an entry counts while that is not set.
  */
 import { hash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { ensureDir, readIfExists, writeFileAtomic } from "../base/fs.ts";
+import { type Expanded, isGiven } from "./environment.ts";
 import { isTypeScript, isYaml } from "./find.ts";
 import type { LoadConfigOptions, LoadedConfig } from "./load.ts";
 import type { Origins } from "./origin.ts";
@@ -15,7 +16,7 @@ import type { ConfigFile } from "./read.ts";
 import type { ResolvedConfig } from "./resolved.ts";
 
 /** Raise when the schema, a default or the form of an entry changes. */
-export const CACHE_VERSION = 1;
+export const CACHE_VERSION = 2;
 
 /** Milliseconds by which a file's time may lag the clock. */
 const CLOCK_GRAIN = 20;
@@ -24,6 +25,8 @@ interface Entry {
   readonly version: number;
   readonly schema: string;
   readonly files: Readonly<Record<string, string>>;
+  /** Variables of the environment that were not set. */
+  readonly unset: readonly string[];
   readonly config: ResolvedConfig;
   readonly origins: Origins;
 }
@@ -35,6 +38,7 @@ export function readCachedConfig(file: string, options: LoadConfigOptions): Omit
     if (bytes === undefined) return undefined;
     const entry = JSON.parse(bytes.toString("utf8")) as Entry;
     if (entry.version !== CACHE_VERSION || entry.schema !== schemaVersion()) return undefined;
+    if (entry.unset.some((name) => isGiven(options.env?.[name]))) return undefined;
     for (const [name, digest] of Object.entries(entry.files)) if (digestOfFile(name) !== digest) return undefined;
     return { config: entry.config, origins: entry.origins, files: Object.keys(entry.files) };
   } catch {
@@ -47,11 +51,11 @@ export async function writeCachedConfig(input: {
   readonly options: LoadConfigOptions;
   readonly config: ResolvedConfig;
   readonly origins: Origins;
-  readonly usesEnvironment: boolean;
+  readonly environment: Pick<Expanded, "given" | "unset">;
 }): Promise<void> {
   const { read, options } = input;
   if (options.cacheDir === undefined || options.overrides !== undefined) return;
-  if (input.usesEnvironment || !read.selfContained) return;
+  if (input.environment.given.size > 0 || !read.selfContained) return;
   for (const file of read.files) if (!(await isPureFile(file))) return;
   try {
     // Changed about when it was read: the digest may be of other bytes than those that ran.
@@ -61,6 +65,7 @@ export async function writeCachedConfig(input: {
       version: CACHE_VERSION,
       schema: schemaVersion(),
       files,
+      unset: [...input.environment.unset],
       config: input.config,
       origins: input.origins,
     };

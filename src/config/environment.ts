@@ -13,6 +13,10 @@ export interface EnvironmentUse {
 export interface Expanded {
   readonly value: unknown;
   readonly uses: ReadonlyMap<string, EnvironmentUse>;
+  /** Variables that gave a value. It may be a secret. */
+  readonly given: ReadonlySet<string>;
+  /** Variables in whose place the config's own default stands. */
+  readonly unset: ReadonlySet<string>;
   readonly issues: readonly ConfigIssue[];
 }
 
@@ -20,6 +24,8 @@ const REFERENCE = /\{env:([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}/g;
 
 export function expandEnvironment(input: unknown, env: Environment): Expanded {
   const uses = new Map<string, EnvironmentUse>();
+  const given = new Set<string>();
+  const unset = new Set<string>();
   const issues: ConfigIssue[] = [];
 
   const expand = (value: unknown, path: ConfigPath): unknown => {
@@ -35,8 +41,8 @@ export function expandEnvironment(input: unknown, env: Environment): Expanded {
     const result = text.replace(REFERENCE, (_, name: string, fallback: string | undefined) => {
       names.push(name);
       const found = env[name];
-      // As in a shell's `:-`, an empty variable counts as unset when there is a default.
-      const value = fallback === undefined ? found : found || fallback;
+      const value = fallback === undefined || isGiven(found) ? found : fallback;
+      (fallback === undefined || isGiven(found) ? given : unset).add(name);
       if (value === undefined)
         issues.push({
           path,
@@ -56,5 +62,8 @@ export function expandEnvironment(input: unknown, env: Environment): Expanded {
     return result;
   };
 
-  return { value: expand(input, []), uses, issues };
+  return { value: expand(input, []), uses, given, unset, issues };
 }
+
+/** As in a shell's `:-`, an empty variable counts as unset when there is a default. */
+export const isGiven = (value: string | undefined): value is string => value !== undefined && value !== "";

@@ -209,10 +209,24 @@ test("a kept config is used only while nothing has changed", async () => {
   expect((await load()).config.images.hello).toMatchObject({ cmdline: "console=ttyS0 debug" });
 });
 
-test("a config that uses the environment is never kept", async () => {
+test("a config with a value from the environment is never kept", async () => {
   const cacheDir = projectDir({});
   const dir = projectDir({ "bootwright.yaml": 'name: "{env:N}"\n' });
   await new Promise((resolve) => setTimeout(resolve, 40));
   await loadConfig({ cwd: dir, cacheDir, env: { N: "secret" } });
   expect(fs.readdirSync(cacheDir)).toEqual([]);
+});
+
+test("a config is kept with the defaults of variables, for as long as they are not set", async () => {
+  const cacheDir = projectDir({});
+  const dir = projectDir({ "bootwright.yaml": 'name: "{env:N:-plain}"\n' });
+  const nameWith = async (env: Record<string, string>) => (await loadConfig({ cwd: dir, cacheDir, env })).config.name;
+  await new Promise((resolve) => setTimeout(resolve, 40));
+  expect(await nameWith({ N: "secret" })).toBe("secret");
+  expect(fs.readdirSync(cacheDir)).toEqual([]);
+  expect(await nameWith({})).toBe("plain");
+  expect(fs.readdirSync(cacheDir)).toHaveLength(1);
+  expect(await nameWith({ N: "other" })).toBe("other");
+  expect(await nameWith({ N: "" })).toBe("plain");
+  expect(fs.readFileSync(path.join(cacheDir, fs.readdirSync(cacheDir)[0]!), "utf8")).not.toMatch(/secret|other/);
 });

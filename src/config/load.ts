@@ -88,7 +88,7 @@ export async function loadConfig(options: LoadConfigOptions): Promise<LoadedConf
   // Through JSON, so that a fresh config and a kept one are alike: members that are undefined are not there.
   const config = JSON.parse(JSON.stringify({ ...resolved.project, dir: path.dirname(file) })) as ResolvedConfig;
   const origins = originsOf(layered, expanded.uses);
-  await writeCachedConfig({ read, options, config, origins, usesEnvironment: expanded.uses.size > 0 });
+  await writeCachedConfig({ read, options, config, origins, environment: expanded });
   return { config: freezeDeep(config), file, files: read.files, origins };
 }
 
