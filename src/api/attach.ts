@@ -4,7 +4,7 @@ import { BootwrightError } from "../base/errors.ts";
 import { readIfExists, writeFileAtomic } from "../base/fs.ts";
 import { keyFiles, loadCertificate } from "../sign/key-files.ts";
 import { checkSignature } from "../sign/make-signature.ts";
-import { answersDir, readRequest } from "../sign/signing-request.ts";
+import { answersDir, readRequest, withContent } from "../sign/signing-request.ts";
 import { signatureName } from "../sign/wanted-signature.ts";
 import { build } from "./build.ts";
 import { openProject } from "./project.ts";
@@ -36,7 +36,7 @@ async function takeAnswers(session: Session, dir: string): Promise<readonly stri
     const key = config.keys[wanted.key];
     if (key === undefined) throw new BootwrightError("NAME_UNKNOWN", `the config has no key "${wanted.key}"`);
     const certificate = loadCertificate(keyFiles(key.file).certificate, config.dir);
-    checkSignature(signature, { wanted, certificate });
+    checkSignature(signature, { wanted: withContent(dir, wanted), certificate });
   }
   for (const { wanted, signature } of answers)
     writeFileAtomic(path.resolve(config.dir, config.signatures, signatureName(wanted)), signature, { sync: true });

@@ -14,7 +14,7 @@ import { projectResolver } from "./pins.ts";
 import { openProject, type Project, type ProjectPlan, planPinned } from "./project.ts";
 import type { Report, Session } from "./session.ts";
 import { requireStageTools } from "./stage-tools.ts";
-import { requestSignatures, type SignatureRequest } from "./wanted-signatures.ts";
+import { describeWanted, requestSignatures, type SignatureRequest } from "./wanted-signatures.ts";
 
 export interface BuildOptions {
   /** Default: all images. */
@@ -45,7 +45,7 @@ export async function build(session: Session, options: BuildOptions): Promise<Re
   const unsigned = request.wanted.map(({ what, key, digest }) => ({ what, key, digest }));
   const suggestion =
     unsigned.length > 0
-      ? `\nnot signed: ${unsigned.map(({ what, key }) => `${what} (key ${key})`).join(", ")}\nnext, where the keys are: bootwright sign ${shown(request.dir)}`
+      ? `\nnot signed: ${describeWanted(request.wanted)}\nnext, where the keys are: bootwright sign ${shown(request.dir)}`
       : next === undefined
         ? ""
         : `\nnext: bootwright boot ${next.image.name}`;

@@ -1,4 +1,5 @@
 /** Builds the kernels that the config publishes and adds them to their catalogs as bundles. */
+import path from "node:path";
 import { EXIT } from "../base/error-codes.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { decodeManifest, describeBundle } from "../catalog/manifest.ts";
@@ -10,6 +11,7 @@ import { runPlanned } from "./build.ts";
 import { catalogKeys, catalogTarget, isoNow } from "./catalogs.ts";
 import { openProject, type Project, planPinnedWith } from "./project.ts";
 import type { Report, Session } from "./session.ts";
+import { describeWanted, requestSignatures } from "./wanted-signatures.ts";
 
 export interface KernelPublishOptions {
   /** Names of `publish`; default all. */
@@ -78,10 +80,13 @@ async function buildBundles(
 ): Promise<readonly { catalog: string; bundle: NewBundle }[]> {
   const { store, config } = project;
   const { planned } = await planPinnedWith(project, (ctx) => names.map((name) => planBundle(ctx, name)));
-  const run = await runPlanned(
-    project,
-    planned.flatMap(({ bundle, manifest }) => [bundle.stage, manifest.stage]),
-  );
+  const targets = planned.flatMap(({ bundle, manifest }) => [bundle.stage, manifest.stage]);
+  const run = await runPlanned(project, targets);
+  const { wanted, dir } = requestSignatures(project, { targets, run, all: false });
+  if (wanted.length > 0)
+    throw new BootwrightError("SIGNATURE_INVALID", `not signed, and so not published: ${describeWanted(wanted)}`, {
+      hint: `where the keys are: bootwright sign ${path.relative(project.session.cwd, dir)}; then here: bootwright attach`,
+    });
   return planned.map((one, i) => {
     const { hash, size } = run.output(one.bundle.stage, one.bundle.output);
     const manifest = store.blobs.readAll(run.output(one.manifest.stage, one.manifest.output));

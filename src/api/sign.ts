@@ -7,7 +7,7 @@ import { keyFiles, loadCertificate } from "../sign/key-files.ts";
 import { loadSigner } from "../sign/load-signer.ts";
 import { checkSignature, makeSignature } from "../sign/make-signature.ts";
 import type { KeyConfig } from "../sign/schema.ts";
-import { answersDir, readRequest } from "../sign/signing-request.ts";
+import { answersDir, readRequest, withContent } from "../sign/signing-request.ts";
 import { signatureName, type WantedSignature } from "../sign/wanted-signature.ts";
 import type { Report, Session } from "./session.ts";
 import { alignColumns } from "./text-table.ts";
@@ -37,8 +37,9 @@ export async function sign(session: Session, options: SignOptions): Promise<Repo
   for (const { wanted, key } of able) {
     if (options.dryRun) continue;
     const signer = loadSigner(key, keys);
-    const signature = await makeSignature(signer, wanted);
-    checkSignature(signature, { wanted, certificate: signer.certificate });
+    const whole = withContent(dir, wanted);
+    const signature = await makeSignature(signer, whole);
+    checkSignature(signature, { wanted: whole, certificate: signer.certificate });
     writeFileAtomic(path.join(answersDir(dir), signatureName(wanted)), signature);
   }
   const left = found.length - able.length;

@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { removeTree } from "../base/fs.ts";
+import { SIGN_MODULES_KIND } from "../kernel/sign-modules.ts";
 import { PCR_KIND } from "../sign/pcr-stage.ts";
 import { SIGN_ROOT_HASH_KIND } from "../sign/sign-root-hash.ts";
 import { SIGN_KIND } from "../sign/sign-stage.ts";
@@ -10,6 +11,7 @@ import { parseWantedText, signatureName, type WantedSignature } from "../sign/wa
 import { orderStages } from "../stage/graph.ts";
 import type { RunReport } from "../stage/scheduler.ts";
 import type { AnyStage } from "../stage/stage.ts";
+import type { TreeArtifact } from "../store/artifact.ts";
 import type { Project } from "./project.ts";
 
 export interface SignatureRequest {
@@ -24,16 +26,30 @@ export function requestSignatures(
   { targets, run, all }: { targets: readonly AnyStage[]; run: RunReport; all: boolean },
 ): SignatureRequest {
   const dir = path.join(outDir, "signing-request");
-  const kinds = [SIGN_KIND, PCR_KIND, SIGN_ROOT_HASH_KIND];
-  const asked = orderStages(targets)
-    .filter(({ kind }) => kinds.includes(kind))
-    .flatMap((stage) => {
-      const text = store.blobs.readAll(run.output(stage, "wanted")).toString("utf8");
-      return text === "" ? [] : parseWantedText(text, stage.name);
-    });
+  const kinds = [SIGN_KIND, PCR_KIND, SIGN_ROOT_HASH_KIND, SIGN_MODULES_KIND];
+  const stages = orderStages(targets).filter(({ kind }) => kinds.includes(kind));
+  const asked = stages.flatMap((stage) => {
+    const text = store.blobs.readAll(run.output(stage, "wanted")).toString("utf8");
+    return text === "" ? [] : parseWantedText(text, stage.name);
+  });
   // Two forms of one signature want it once.
   const wanted = [...new Map(asked.map((one) => [signatureName(one), one])).values()];
-  if (wanted.length > 0) writeRequest(dir, { project: config.name, version: config.version ?? "", wanted });
+  const contents = new Map(
+    stages
+      .filter(({ kind }) => kind === SIGN_MODULES_KIND)
+      .flatMap((stage) => store.getTree(run.output(stage, "contents") as TreeArtifact))
+      .flatMap((entry) => (entry.type === "file" ? [[entry.path, () => store.read(entry.content)] as const] : [])),
+  );
+  if (wanted.length > 0) writeRequest(dir, { project: config.name, version: config.version ?? "", wanted, contents });
   else if (all && fs.existsSync(dir)) removeTree(dir);
   return { wanted, dir };
+}
+
+/** For people: modules are many, and counted. */
+export function describeWanted(wanted: readonly WantedSignature[]): string {
+  const modules = new Map<string, number>();
+  for (const { kind, key } of wanted) if (kind === "module") modules.set(key, (modules.get(key) ?? 0) + 1);
+  const others = wanted.filter(({ kind }) => kind !== "module").map(({ what, key }) => `${what} (key ${key})`);
+  const counted = [...modules].map(([key, count]) => `${count} module${count === 1 ? "" : "s"} (key ${key})`);
+  return [...others, ...counted].join(", ");
 }

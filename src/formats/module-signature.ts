@@ -31,10 +31,11 @@ export function splitModule(file: Buffer, what: string): SignedModule {
   return { module: file.subarray(0, at - length), signature: file.subarray(at - length, at) };
 }
 
-/** The module with this signature behind it, in place of any that it has. */
-export async function signModule(signer: Signer, { file, what }: { file: Buffer; what: string }): Promise<Buffer> {
-  const { module } = splitModule(file, what);
-  const signature = await signDetached(signer, module, { bare: false, certificates: false, plainDigest: true });
+/** What the kernel checks: PKCS #7 over the module without any signature. */
+export const signModule = (signer: Signer, module: Uint8Array): Promise<Buffer> =>
+  signDetached(signer, module, { bare: false, certificates: false, plainDigest: true });
+
+export function appendSignature(module: Uint8Array, signature: Uint8Array): Buffer {
   const trailer = Buffer.alloc(TRAILER);
   trailer[2] = ID_PKCS7;
   trailer.writeUInt32BE(signature.length, 8);

@@ -89,7 +89,7 @@ const outOfTree = z.strictObject({
 const signModules = nameText()
   .optional()
   .describe(
-    "Key of `keys` by which each module is signed, in place of any signature that it has. The kernel must know the key, and its secret must be here.",
+    "Key of `keys` by which each module is signed, in place of any signature that it has. The kernel must know the key. Where its secret is not here, a signing request is made.",
   );
 
 /** Of every kernel, wherever it comes from. */

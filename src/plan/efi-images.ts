@@ -41,10 +41,13 @@ export function planUki(ctx: PlanContext, { name, image }: { name: string; image
     }),
     "image",
   );
-  const { image: unsigned, pending } =
+  const lacking = unsignedModules(ctx, image);
+  const policies =
     image.pcr === undefined
-      ? { image: bare, pending: undefined }
-      : pcrSigned(ctx, bare, { name: `uki:${name}`, key: image.pcr.sign });
+      ? undefined
+      : pcrSigned(ctx, bare, { name: `uki:${name}`, key: image.pcr.sign, pending: lacking });
+  const unsigned = policies?.image ?? bare;
+  const pending = policies === undefined ? lacking : [...lacking, policies.pending];
   const facts = { cmdline: image.cmdline };
   const uki = signed(ctx, unsigned, { name: `uki:${name}`, key: image.sign, facts, pending });
   return {
@@ -58,6 +61,16 @@ export function planUki(ctx: PlanContext, { name, image }: { name: string; image
     agent: withAgent(ctx, image),
     esp: () => bootEsp(ctx, { name, boot: uki, files: [] }),
   };
+}
+
+/** Signatures that its initramfs' modules lack: what holds them will be another image. */
+function unsignedModules(
+  ctx: PlanContext,
+  image: { readonly kernel: string; readonly initramfs: string | undefined },
+): readonly BlobInput[] {
+  if (image.initramfs === undefined) return [];
+  const lacking = planKernel(ctx, image.kernel).unsignedModules;
+  return lacking === undefined ? [] : [lacking];
 }
 
 /** The command line by which the kernel opens a verified root itself. */
@@ -144,7 +157,10 @@ function planEmbedded(ctx: PlanContext, { name, image }: { name: string; image: 
     }),
     "image",
   );
-  const output = signed(ctx, unsigned, { name: `efi:${name}`, key: image.sign, facts: { cmdline: image.cmdline } });
+  const output = signed(ctx, unsigned, {
+    ...{ name: `efi:${name}`, key: image.sign, facts: { cmdline: image.cmdline } },
+    pending: unsignedModules(ctx, image),
+  });
   return {
     name,
     kind: "efi",

@@ -4,11 +4,11 @@ import { kernelFromFiles } from "../kernel/files.ts";
 import { indexModules } from "../kernel/module-index.ts";
 import { kernelFromPackage } from "../kernel/package.ts";
 import { signModulesStage } from "../kernel/sign-modules.ts";
-import { keyFiles } from "../sign/key-files.ts";
-import { loadSigner } from "../sign/load-signer.ts";
+import { moduleSigner } from "../sign/sign-module.ts";
 import { type BlobInput, blobOf, type TreeInput, treeOf } from "../stage/stage.ts";
 import { planBundleKernel } from "./bundles.ts";
 import { debianArch, type PlanContext } from "./context.ts";
+import { keyInputs } from "./signing.ts";
 import { planSourceKernel, type SourceKernelParts } from "./source-kernels.ts";
 import { localBlob, localTree, packageTrees } from "./sources.ts";
 
@@ -20,6 +20,8 @@ export interface PlannedKernel {
   /** Text of `uname -r`. */
   readonly release: BlobInput;
   readonly modules: TreeInput;
+  /** With signed modules: the signatures that are missing, as JSON; empty when there are none. */
+  readonly unsignedModules?: BlobInput;
   /** What every module says about itself. */
   readonly index: BlobInput;
   /** Which modules drive which devices. */
@@ -66,7 +68,7 @@ export function planKernel(ctx: PlanContext, name: string): PlannedKernel {
 }
 
 function planned(ctx: PlanContext, name: string, unsigned: Omit<PlannedKernel, "index" | "devices">): PlannedKernel {
-  const kernel = { ...unsigned, modules: signedModules(ctx, { name, kernel: unsigned }) };
+  const kernel = { ...unsigned, ...signedModules(ctx, { name, kernel: unsigned }) };
   const index = indexModules({ name: `modules:${name}`, modules: kernel.modules });
   return { ...kernel, index: blobOf(index, "index"), devices: blobOf(index, "devices") };
 }
@@ -75,15 +77,14 @@ function planned(ctx: PlanContext, name: string, unsigned: Omit<PlannedKernel, "
 function signedModules(
   ctx: PlanContext,
   { name, kernel }: { name: string; kernel: Pick<PlannedKernel, "modules" | "config"> },
-): TreeInput {
+): Pick<PlannedKernel, "modules" | "unsignedModules"> {
   const key = ctx.config.kernels[name]!.signModules;
-  if (key === undefined) return kernel.modules;
-  const { dir } = ctx.config;
-  const config = ctx.config.keys[key]!;
+  if (key === undefined) return { modules: kernel.modules };
+  const { certificate, signatures, signer } = keyInputs(ctx, key);
   const stage = signModulesStage({
-    ...{ name: `sign-modules:${name}`, modules: kernel.modules, config: kernel.config, key },
-    certificate: localBlob(ctx, keyFiles(config.file).certificate),
-    signer: () => loadSigner(config, dir),
+    ...{ name: `sign-modules:${name}`, modules: kernel.modules, config: kernel.config, key, certificate, signatures },
+    here: signer !== undefined,
+    open: moduleSigner({ key, signer }),
   });
-  return treeOf(stage, "tree");
+  return { modules: treeOf(stage, "tree"), unsignedModules: blobOf(stage, "wanted") };
 }

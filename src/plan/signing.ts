@@ -16,15 +16,15 @@ export interface Signing {
   /** Key of the config; undefined: the image stays as it is. */
   readonly key: string | undefined;
   readonly facts?: Readonly<Record<string, string>>;
-  /** What the image lacks before it can be signed. */
-  readonly pending?: BlobInput | undefined;
+  /** What the image lacks before it can be signed: modules' signatures, policies for TPMs. */
+  readonly pending?: readonly BlobInput[];
 }
 
 /** The signed image, or the image itself when the config does not ask for a signature. */
 export function signed<I extends BlobInput>(
   ctx: PlanContext,
   image: I,
-  { name, key, facts = {}, pending }: Signing,
+  { name, key, facts = {}, pending = [] }: Signing,
 ): I | OutputRef<BlobArtifact> {
   if (key === undefined) return image;
   return ctx.once(`sign:${name}`, () => {
@@ -51,11 +51,11 @@ export const pcrKey = (ctx: PlanContext, key: string): OutputRef<BlobArtifact> =
 export function pcrSigned(
   ctx: PlanContext,
   image: OutputRef<BlobArtifact>,
-  { name, key }: { name: string; key: string },
+  { name, key, pending }: { name: string; key: string; pending: readonly BlobInput[] },
 ): { readonly image: OutputRef<BlobArtifact>; readonly pending: OutputRef<BlobArtifact> } {
   return ctx.once(`pcr:${name}`, () => {
     const what = `${name.replace(":", " ")}, TPM policy`;
-    const stage = pcrStage({ name: `pcr:${name}`, image, ...keyInputs(ctx, key), what });
+    const stage = pcrStage({ name: `pcr:${name}`, image, pending, ...keyInputs(ctx, key), what });
     return { image: blobOf(stage, "image"), pending: blobOf(stage, "wanted") };
   });
 }

@@ -3,16 +3,18 @@ import { verify } from "node:crypto";
 import { BootwrightError } from "../base/errors.ts";
 import { signDigest, signedDigest } from "../formats/authenticode.ts";
 import { readDer } from "../formats/der-reader.ts";
+import { signModule } from "../formats/module-signature.ts";
 import { type Signer, signDetached } from "../formats/pkcs7.ts";
 import { parseSignedData, verifySignedData } from "../formats/pkcs7-reader.ts";
 import type { Certificate } from "../formats/x509.ts";
 import { digestToSign, type WantedSignature } from "./wanted-signature.ts";
 
-/** PKCS #7, DER; of a TPM policy the bare signature. */
+/** PKCS #7, DER; of a TPM policy the bare signature. A module's content must have been put in. */
 export function makeSignature(signer: Signer, wanted: WantedSignature): Promise<Uint8Array> {
   if (wanted.kind === "authenticode") return signDigest(signer, wanted.digest);
   const content = Buffer.from(wanted.content!, "base64");
   if (wanted.kind === "tpm-policy") return signer.sign(content);
+  if (wanted.kind === "module") return signModule(signer, content);
   return signDetached(signer, content, { bare: false, certificates: false });
 }
 

@@ -46,6 +46,8 @@ export interface PcrStageOptions {
   readonly name: string;
   /** A UKI with `.pcrpkey`, not signed yet. */
   readonly image: BlobInput;
+  /** What the image still lacks, as JSON: until it is empty, no policy is made or asked for. */
+  readonly pending?: readonly BlobInput[];
   readonly key: string;
   readonly certificate: BlobInput;
   readonly signatures: TreeInput | undefined;
@@ -54,20 +56,27 @@ export interface PcrStageOptions {
   readonly what: string;
 }
 
-type PcrInputs = { image: BlobInput; certificate: BlobInput; signatures: TreeInput | undefined };
+type PcrInputs = {
+  image: BlobInput;
+  pending: readonly BlobInput[];
+  certificate: BlobInput;
+  signatures: TreeInput | undefined;
+};
 /** `wanted`: the missing signatures as a JSON list; empty when all are there. */
 export type PcrSigned = { readonly image: BlobArtifact; readonly wanted: BlobArtifact };
 
 export function pcrStage(options: PcrStageOptions): Stage<PcrInputs, PcrSigned> {
-  const { name, image, key, certificate, signatures, signer, what } = options;
+  const { name, image, pending = [], key, certificate, signatures, signer, what } = options;
   return defineStage<PcrInputs, PcrSigned>({
     name,
     kind: PCR_KIND,
     version: 1,
-    inputs: { image, certificate, signatures },
+    inputs: { image, pending, certificate, signatures },
     params: { key, what, here: signer !== undefined },
     outputs: ["image", "wanted"],
     run: async ({ inputs, store }) => {
+      if (inputs.pending.some(({ size }) => size > 0))
+        return { image: inputs.image, wanted: blobArtifact(store.blobs.put("")) };
       const trusted = parseCertificate(store.blobs.readAll(inputs.certificate), `certificate of key ${key}`);
       using source = openBlobSource(store.blobs, inputs.image);
       const missing: WantedSignature[] = [];

@@ -14,7 +14,7 @@ export interface SignStageOptions {
   readonly name: string;
   readonly image: BlobInput;
   /** What the image still lacks, as JSON: until it is empty, no signature is made or asked for. */
-  readonly pending?: BlobInput | undefined;
+  readonly pending?: readonly BlobInput[];
   /** The key's name in the config. */
   readonly key: string;
   readonly certificate: BlobInput;
@@ -29,7 +29,7 @@ export interface SignStageOptions {
 
 type SignInputs = {
   image: BlobInput;
-  pending: BlobInput | undefined;
+  pending: readonly BlobInput[];
   certificate: BlobInput;
   signatures: TreeInput | undefined;
 };
@@ -40,7 +40,7 @@ export type SignedImage = { readonly image: BlobArtifact; readonly wanted: BlobA
 export const SIGN_KIND = "sign-efi";
 
 export function signStage(options: SignStageOptions): Stage<SignInputs, SignedImage> {
-  const { name, image, pending, key, certificate, signatures, signer, what, facts } = options;
+  const { name, image, pending = [], key, certificate, signatures, signer, what, facts } = options;
   return defineStage<SignInputs, SignedImage>({
     name,
     kind: SIGN_KIND,
@@ -53,7 +53,7 @@ export function signStage(options: SignStageOptions): Stage<SignInputs, SignedIm
       const { checkSignature, makeSignature } = await import("./make-signature.ts");
       const { parseCertificate } = await import("../formats/x509.ts");
       const { attachSignatures, authenticodeDigest } = await import("../formats/authenticode.ts");
-      if (inputs.pending !== undefined && inputs.pending.size > 0)
+      if (inputs.pending.some(({ size }) => size > 0))
         return { image: inputs.image, wanted: blobArtifact(store.blobs.put("")) };
       const trusted = parseCertificate(store.blobs.readAll(inputs.certificate), `certificate of key ${key}`);
       using source = openBlobSource(store.blobs, inputs.image);

@@ -18,7 +18,7 @@ import { loadSigner } from "./load-signer.ts";
 import { checkSignature, makeSignature } from "./make-signature.ts";
 import { KEY_TYPES, type KeyConfig } from "./schema.ts";
 import { signStage } from "./sign-stage.ts";
-import { readRequest, writeRequest } from "./signing-request.ts";
+import { readRequest, withContent, writeRequest } from "./signing-request.ts";
 import { parseWantedText, signatureName, type WantedSignature } from "./wanted-signature.ts";
 
 const ours = testSigner("ours");
@@ -197,6 +197,37 @@ describe("a detached signature", () => {
   });
 });
 
+describe("a module's signature", () => {
+  const module = Buffer.from("\x7fELF and the rest of a module", "latin1");
+  const ask = (bytes: Buffer): WantedSignature => ({
+    ...{ kind: "module", digest: createHash("sha256").update(bytes).digest("hex"), key: "db" },
+    ...{ certificate: ours.certificate.fingerprint, what: "module m.ko", facts: { path: "m.ko" } },
+  });
+  const requested = (asked: WantedSignature, content: Buffer): string => {
+    const dir = path.join(tempDir(), "request");
+    const contents = new Map([[asked.digest, () => [content]]]);
+    writeRequest(dir, { project: "host", version: "", wanted: [asked], contents });
+    expect(readRequest(dir).wanted).toEqual([asked]);
+    return dir;
+  };
+
+  test("is made of the file in the request, which is looked at", async () => {
+    const asked = ask(module);
+    const whole = withContent(requested(asked, module), asked);
+    const signature = await makeSignature(ours, whole);
+    expect(() => checkSignature(signature, { wanted: whole, certificate: ours.certificate })).not.toThrow();
+    expect(() => withContent(requested(asked, Buffer.concat([module, module])), asked)).toThrow(
+      expect.objectContaining({ code: "DIGEST_MISMATCH" }),
+    );
+    // Another signature's inside is no module, whatever it is called.
+    const other = Buffer.from([0x30, 0x03, 0x02, 0x01, 0x00]);
+    expect(() => withContent(requested(ask(other), other), ask(other))).toThrow(/a kernel module is an ELF file/);
+    const empty = path.join(tempDir(), "request");
+    writeRequest(empty, { project: "host", version: "", wanted: [asked] });
+    expect(() => withContent(empty, asked)).toThrow(expect.objectContaining({ code: "PATH_MISSING" }));
+  });
+});
+
 describe("a signing request", () => {
   const wanted: WantedSignature = {
     ...{ kind: "authenticode", digest: "ab".repeat(32), key: "db", certificate: "cd".repeat(32) },
@@ -228,6 +259,12 @@ describe("a signing request", () => {
       { facts: { a: 1 } },
       { content: "aaaa" },
       { kind: "detached", content: "aaaa" },
+      // What is inside an Authenticode signature, asked for as something else.
+      ...[Buffer.from([0x30, 0x03, 0x02, 0x01, 0x00])].map((der) => ({
+        ...{ kind: "detached", content: der.toString("base64") },
+        digest: createHash("sha256").update(der).digest("hex"),
+      })),
+      { kind: "module", content: "aaaa" },
     ]) {
       write({ ...good, wanted: [{ ...wanted, ...changed }] });
       expect(() => readRequest(dir), JSON.stringify(changed)).toThrow(

@@ -5,19 +5,20 @@
 import { createHash } from "node:crypto";
 import { BootwrightError, messageOf } from "../base/errors.ts";
 
-const KINDS = ["authenticode", "detached", "tpm-policy"] as const;
+const KINDS = ["authenticode", "detached", "tpm-policy", "module"] as const;
 export type SignatureKind = (typeof KINDS)[number];
 
 export interface WantedSignature {
   /**
-   * How the digest is signed: as a PE file's (Authenticode), as detached PKCS #7 over the text in `content`, or bare, where
-   * `content` is the digest of a TPM policy. Nothing but 32 bytes is ever signed bare: else whoever writes a request could
-   * have parts of a PKCS #7 signature signed.
+   * How the digest is signed: as a PE file's (Authenticode), as detached PKCS #7 over the root hash in `content`, bare, where
+   * `content` is the digest of a TPM policy, or as a kernel module's. Each of the latter has a form that cannot be taken for
+   * anything else (64 hex digits, 32 bytes, an ELF file): else whoever writes a request could have the inside of another
+   * signature signed, an Authenticode one above all.
    */
   readonly kind: SignatureKind;
   /** SHA-256, hex: of the PE file as firmware computes it, or of the content. */
   readonly digest: string;
-  /** Of the latter two: base64 of what is signed. */
+  /** Of the latter three: base64 of what is signed. A module is no part of the request's text, but a file beside it. */
   readonly content?: string;
   /** The key's name in the config. */
   readonly key: string;
@@ -41,6 +42,9 @@ export const digestToSign = (content: Uint8Array): string => createHash("sha256"
 
 const POLICY_SIZE = 32;
 
+/** Bytes of the four that every ELF file starts with. */
+const ELF = Buffer.from("\x7fELF", "latin1");
+
 const HEX = /^[0-9a-f]{64}$/;
 
 /** `what` names the document. Throws FORMAT_INVALID, DIGEST_MISMATCH when the content has another digest. */
@@ -54,12 +58,11 @@ export function parseWanted(value: unknown, what: string): WantedSignature {
   if (!isLine(key) || !isLine(label)) throw invalid("key or what is not a line of text");
   if (typeof facts !== "object" || facts === null || !Object.values(facts).every(isLine))
     throw invalid("facts are not lines of text");
-  if ((kind !== "authenticode") !== (typeof content === "string"))
-    throw invalid("content is there or missing against its kind");
+  const inside = kind === "detached" || kind === "tpm-policy";
+  if (inside !== (typeof content === "string")) throw invalid("content is there or missing against its kind");
   if (typeof content === "string" && digestToSign(Buffer.from(content, "base64")) !== digest)
     throw new BootwrightError("DIGEST_MISMATCH", `${what}: the content to sign is not what its digest says`);
-  if (kind === "tpm-policy" && Buffer.from(content as string, "base64").length !== POLICY_SIZE)
-    throw invalid("the digest of a TPM policy has 32 bytes");
+  if (typeof content === "string") requireForm(kind, { content: Buffer.from(content, "base64"), what });
   return {
     kind,
     digest: digest as string,
@@ -69,6 +72,20 @@ export function parseWanted(value: unknown, what: string): WantedSignature {
     what: label,
     facts: facts as Record<string, string>,
   };
+}
+
+/** Throws FORMAT_INVALID unless it is what such a signature is of. */
+export function requireForm(kind: SignatureKind, { content, what }: { content: Buffer; what: string }): void {
+  const good =
+    kind === "tpm-policy"
+      ? content.length === POLICY_SIZE
+      : kind === "detached"
+        ? HEX.test(content.toString("latin1"))
+        : content.subarray(0, ELF.length).equals(ELF);
+  if (good) return;
+  const form = { "tpm-policy": "the digest of a TPM policy has 32 bytes", detached: "a root hash has 64 hex digits" };
+  const why = kind in form ? form[kind as keyof typeof form] : "a kernel module is an ELF file";
+  throw new BootwrightError("FORMAT_INVALID", `${what}: ${why}`);
 }
 
 /** One, or a list of them. */
