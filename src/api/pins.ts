@@ -68,6 +68,7 @@ export async function projectResolver(project: Project): Promise<Resolver> {
     signal: session.signal,
     aptSources: (suite = config.sources.debian.suite) =>
       aptSources({ ...config.sources.debian, suite }, { projectDir: config.dir }),
+    findImage: async (request) => (await import("./registry-images.ts")).pinImage(project, request),
     findBundle: async (request) => (await import("./catalogs.ts")).pinBundle(project, request),
   });
 }

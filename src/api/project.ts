@@ -108,6 +108,9 @@ function planContext({ config, session, store }: Project, lock: Lock): PlanConte
     partuuidScript: guestScript("partuuid"),
     readFragment,
     aptSources: () => aptSources(config.sources.debian, { projectDir: config.dir }),
+    layerBytes: async function* (image, layer, options) {
+      yield* (await import("./registry-images.ts")).layerBytes({ session, config }, { image, layer, ...options });
+    },
     ownBundle: (sha256) => library.list().find((one) => one.sha256 === sha256)?.file,
   });
 }

@@ -1,5 +1,7 @@
 /** What planning knows and gathers while it walks the config. */
 import path from "node:path";
+import type { Digest } from "../base/digest.ts";
+import type { Emit } from "../base/events.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import type { AptSource } from "../source/apt-config.ts";
 import type { FetchContext } from "../source/fetch.ts";
@@ -26,7 +28,15 @@ export interface PlanOptions {
   readonly aptSources: () => readonly AptSource[];
   /** This user's own copy of a bundle, by its SHA-256. */
   readonly ownBundle: (sha256: string) => string | undefined;
+  readonly layerBytes: LayerBytes;
 }
+
+/** The bytes of a layer of an image in a registry; asked only when one is fetched. */
+export type LayerBytes = (
+  image: string,
+  layer: Digest,
+  options: { readonly emit: Emit; readonly signal: AbortSignal },
+) => AsyncIterable<Uint8Array>;
 
 export class PlanContext {
   readonly config: ResolvedConfig;
@@ -36,6 +46,7 @@ export class PlanContext {
   readonly readFragment: (name: string) => string | undefined;
   readonly fetch: FetchContext;
   readonly ownBundle: PlanOptions["ownBundle"];
+  readonly layerBytes: LayerBytes;
   /** Requests that the lock does not answer, by name. */
   readonly missing = new Map<string, SourceRequest>();
   /** Every request of the planned images, by name. */
@@ -52,6 +63,7 @@ export class PlanContext {
     this.updateScript = options.updateScript;
     this.partuuidScript = options.partuuidScript;
     this.ownBundle = options.ownBundle;
+    this.layerBytes = options.layerBytes;
     this.readFragment = options.readFragment;
     this.fetch = { offline: options.offline, aptSources: options.aptSources };
   }

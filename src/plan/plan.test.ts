@@ -59,6 +59,9 @@ async function contextIn(cwd: string, { lock = {}, offline = true }: { lock?: Lo
     partuuidScript: "partuuid() { :; }",
     aptSources,
     ownBundle: () => undefined,
+    layerBytes: () => {
+      throw new Error("planning reads no layer");
+    },
   });
 }
 

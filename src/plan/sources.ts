@@ -1,9 +1,11 @@
 /** Requests and pins → stages that bring the bytes. What the lock does not know yet becomes a stage that cannot run, so that the graph can still be shown. */
 import path from "node:path";
+import type { Digest } from "../base/digest.ts";
 import { BootwrightError } from "../base/errors.ts";
+import type { Emit } from "../base/events.ts";
 import { copyOciLayer, ociLayers } from "../oci/layer-stages.ts";
 import { findOciImage, openOciLayout } from "../oci/layout.ts";
-import { fetchFile, fetchPackage } from "../source/fetch.ts";
+import { fetchFile, fetchPackage, fetchStage } from "../source/fetch.ts";
 import { fetchCommit, repositoryAddress } from "../source/git.ts";
 import { type ImportedArchive, importArchive, importLayer } from "../source/import-archive.ts";
 import { kernelTarball } from "../source/kernel-org.ts";
@@ -119,10 +121,7 @@ export function gitArchive(ctx: PlanContext, { url, ref }: { url: string; ref: s
   return blobOf(fetchCommit({ url: from, commit: pin.commit }, ctx.fetch), "archive");
 }
 
-/**
- * A local container image. Its documents are read now, since they say which layers there are; a layer is one pair of
- * stages, however many images have it.
- */
+/** A local container image. Its documents are read now, since they say which layers there are. */
 export function ociTree(
   ctx: PlanContext,
   { layout: label, tag }: { layout: string; tag?: string | undefined },
@@ -135,24 +134,66 @@ export function ociTree(
       tag,
       platform: { os: "linux", architecture: ctx.debianArch },
     });
-    const layers = manifest.layers.map((layer, i) => {
-      const unpacked = ctx.once(`layer:${layer.hash}`, () => {
-        const copied = copyOciLayer(layout, layer);
-        return importLayer({
-          name: `unpack:${copied.name}`,
-          layer: blobOf(copied, "file"),
-          what: `${label}: ${copied.name}`,
-        });
-      });
-      return {
-        tree: treeOf(unpacked, "tree"),
-        pack: blobOf(unpacked, "pack"),
-        links: blobOf(unpacked, "links"),
-        diffId: diffIds[i]!,
-      };
+    return layeredTree(ctx, {
+      name,
+      what: label,
+      layers: manifest.layers.map((layer, i) => ({ ...layer, diffId: diffIds[i]! })),
+      bring: (layer) => copyOciLayer(layout, layer),
     });
-    return treeOf(ociLayers(name, layers), "tree");
   });
+}
+
+/** An image in a registry, as the lock has it: its documents are not asked for again. */
+export function registryTree(ctx: PlanContext, image: string): TreeInput {
+  return ctx.once(`image:${image}`, () => {
+    const request: SourceRequest = { type: "image", image, architecture: ctx.debianArch };
+    const pin = ctx.pin(request, "image");
+    if (pin === undefined) return treeOf(unpinned<{ tree: TreeArtifact }>(ctx, request, ["tree"]), "tree");
+    return layeredTree(ctx, {
+      name: `image:${image}`,
+      what: image,
+      layers: pin.layers.map(({ sha256, size, diffId }) => ({ hash: sha256, size, diffId })),
+      bring: ({ hash, size }) => {
+        const what = `layer sha256:${hash.slice(0, 12)} of ${image}`;
+        const open = (options: { emit: Emit; signal: AbortSignal }) => ctx.layerBytes(image, { hash, size }, options);
+        return fetchStage(`layer:${hash.slice(0, 12)}`, { hash, size }, { context: ctx.fetch, what, open });
+      },
+    });
+  });
+}
+
+/** A layer is one pair of stages, however many images have it. */
+function layeredTree<L extends Digest & { readonly diffId: string }>(
+  ctx: PlanContext,
+  {
+    name,
+    what,
+    layers,
+    bring,
+  }: {
+    name: string;
+    what: string;
+    layers: readonly L[];
+    bring: (layer: L) => Stage<Record<never, never>, { file: BlobArtifact }>;
+  },
+): TreeInput {
+  const unpackedLayers = layers.map((layer) => {
+    const unpacked = ctx.once(`layer:${layer.hash}`, () => {
+      const stage = bring(layer);
+      return importLayer({
+        name: `unpack:${stage.name}`,
+        layer: blobOf(stage, "file"),
+        what: `${what}: ${stage.name}`,
+      });
+    });
+    return {
+      tree: treeOf(unpacked, "tree"),
+      pack: blobOf(unpacked, "pack"),
+      links: blobOf(unpacked, "links"),
+      diffId: layer.diffId,
+    };
+  });
+  return treeOf(ociLayers(name, unpackedLayers), "tree");
 }
 
 export function gitTree(ctx: PlanContext, { url, ref }: { url: string; ref: string }): TreeInput {

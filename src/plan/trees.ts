@@ -10,7 +10,16 @@ import { alpineTree } from "./alpine-roots.ts";
 import type { PlanContext } from "./context.ts";
 import { debianRootTree } from "./debian-roots.ts";
 import { firmwareTree, modulesTree } from "./kernel-files.ts";
-import { archiveTree, gitTree, localTree, namedSourceTree, ociTree, packageTrees, toolrootTree } from "./sources.ts";
+import {
+  archiveTree,
+  gitTree,
+  localTree,
+  namedSourceTree,
+  ociTree,
+  packageTrees,
+  registryTree,
+  toolrootTree,
+} from "./sources.ts";
 import { updaterTrees } from "./updates.ts";
 
 type TreeSection = ResolvedConfig["trees"][string];
@@ -121,6 +130,8 @@ function originTrees(ctx: PlanContext, origin: Exclude<Origin, { type: "files" }
       return [archiveTree(ctx, origin)];
     case "oci":
       return [ociTree(ctx, origin)];
+    case "image":
+      return [registryTree(ctx, origin.image)];
     case "git":
       return [gitTree(ctx, origin)];
     case "source":
@@ -160,6 +171,8 @@ function describe(origin: Exclude<Origin, { type: "files" }>): string {
       return `archive ${origin.archive}`;
     case "oci":
       return `container image ${origin.layout}`;
+    case "image":
+      return `container image ${origin.image}`;
     case "git":
       return `git ${origin.url}`;
     case "updater":

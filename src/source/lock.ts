@@ -22,7 +22,27 @@ export type LockEntry =
   | { readonly type: "alpine"; readonly packages: readonly LockedPackage[] }
   | { readonly type: "file"; readonly size: number; readonly sha256: string }
   | { readonly type: "git"; readonly commit: string }
-  | LockedBundle;
+  | LockedBundle
+  | LockedImage;
+
+/** An image of a registry as pinned: all that planning needs to know of it. */
+export interface LockedImage {
+  readonly type: "image";
+  /** SHA-256 of what the reference led to: the index of all platforms, where there is one. */
+  readonly digest: string;
+  /** SHA-256 of the platform's manifest. */
+  readonly manifest: string;
+  /** The lowest first. */
+  readonly layers: readonly LockedLayer[];
+}
+
+export interface LockedLayer {
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+  /** SHA-256 of the uncompressed tar. */
+  readonly diffId: string;
+}
 
 /** A bundle of a catalog as pinned. */
 export interface LockedBundle {
@@ -109,6 +129,8 @@ export function describePin(entry: LockEntry): string {
     }
     case "file":
       return `sha256:${entry.sha256.slice(0, 12)}`;
+    case "image":
+      return `sha256:${entry.digest.slice(0, 12)}`;
     case "bundle":
       return `${entry.version} (${entry.arch}, sha256:${entry.sha256.slice(0, 12)})`;
     default:
@@ -117,6 +139,13 @@ export function describePin(entry: LockEntry): string {
 }
 
 function formatEntry(entry: LockEntry): string {
+  if (entry.type === "image") {
+    const layers = entry.layers.map(
+      ({ sha256, size, diffId }) => `        ${JSON.stringify({ sha256, size, diffId })}`,
+    );
+    const { digest, manifest } = entry;
+    return `{"type":"image","digest":"${digest}","manifest":"${manifest}","layers":[\n${layers.join(",\n")}\n    ]}`;
+  }
   if (entry.type !== "debian" && entry.type !== "alpine") return JSON.stringify(entry);
   const packages = entry.packages.map(
     (p) =>
@@ -138,6 +167,7 @@ function parseEntry(value: unknown): LockEntry | undefined {
     return { type: "file", size: value.size, sha256: value.sha256 };
   if (value.type === "git" && typeof value.commit === "string" && /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(value.commit))
     return { type: "git", commit: value.commit };
+  if (value.type === "image") return parseImage(value);
   if (value.type === "bundle") {
     const { version, arch, serial, size, sha256 } = value;
     if (!isText(version) || !isText(arch) || !isSize(serial) || !isSize(size) || !isSha256(sha256)) return undefined;
@@ -160,4 +190,16 @@ function parseEntry(value: unknown): LockEntry | undefined {
     packages.push({ name: p.name, version: p.version, arch: p.arch, path: p.path, size: p.size, sha256: p.sha256 });
   }
   return { type: value.type, packages };
+}
+
+function parseImage({ digest, manifest, layers }: Record<string, unknown>): LockedImage | undefined {
+  if (!isSha256(digest) || !isSha256(manifest) || !Array.isArray(layers)) return undefined;
+  const parsed: LockedLayer[] = [];
+  for (const layer of layers as unknown[]) {
+    if (!isRecord(layer)) return undefined;
+    const { sha256, size, diffId } = layer;
+    if (!isSha256(sha256) || !isSize(size) || !isSha256(diffId)) return undefined;
+    parsed.push({ sha256, size, diffId });
+  }
+  return { type: "image", digest, manifest, layers: parsed };
 }

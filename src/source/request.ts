@@ -49,7 +49,17 @@ export type SourceRequest =
   | { readonly type: "file"; readonly url: string; readonly sha256?: string | undefined }
   /** `from` is where `url` leads to when that is a path of the project; it is not part of the request's name. */
   | { readonly type: "git"; readonly url: string; readonly ref: string; readonly from?: string }
-  | BundleRequest;
+  | BundleRequest
+  | ImageRequest;
+
+/** A container image in a registry. */
+export interface ImageRequest {
+  readonly type: "image";
+  /** Without a scheme: "registry.example.org/team/base:1.2". */
+  readonly image: string;
+  /** Go's name. */
+  readonly architecture: "amd64" | "arm64";
+}
 
 /** A bundle of a catalog that the config names. */
 export interface BundleRequest {
@@ -83,6 +93,8 @@ export function requestName(request: SourceRequest): string {
       return `kernel ${request.version}`;
     case "file":
       return `file ${request.url}`;
+    case "image":
+      return `image ${request.architecture} ${request.image}`;
     case "bundle":
       return ["bundle", request.arch, request.catalog, request.bundle, request.version].filter(Boolean).join(" ");
     default:

@@ -11,8 +11,8 @@ import { type DebianArchive, dependsOf, openArchive, pinOf } from "./debian-arch
 import { rootPackages } from "./debian-root-closure.ts";
 import { refuseOptions } from "./git.ts";
 import { pinKernel } from "./kernel-org.ts";
-import type { LockEntry, LockedBundle } from "./lock.ts";
-import type { BundleRequest, SourceRequest } from "./request.ts";
+import type { LockEntry, LockedBundle, LockedImage } from "./lock.ts";
+import type { BundleRequest, ImageRequest, SourceRequest } from "./request.ts";
 
 export interface ResolveOptions {
   readonly store: Store;
@@ -22,6 +22,8 @@ export interface ResolveOptions {
   readonly aptSources: (suite: string | undefined) => readonly AptSource[];
   /** Catalogs are a domain of their own; absent where nothing asks for a bundle. */
   readonly findBundle?: (request: BundleRequest) => Promise<LockedBundle>;
+  /** So are registries. */
+  readonly findImage?: (request: ImageRequest) => Promise<LockedImage>;
 }
 
 /** Opens each archive once for many requests. */
@@ -64,6 +66,9 @@ export class Resolver {
       case "bundle":
         if (this.#options.findBundle === undefined) throw new Error("this resolver knows no catalogs");
         return this.#options.findBundle(request);
+      case "image":
+        if (this.#options.findImage === undefined) throw new Error("this resolver knows no registries");
+        return this.#options.findImage(request);
       default:
         return this.#pinCommit(request);
     }

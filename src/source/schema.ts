@@ -78,7 +78,19 @@ const alpineSource = z.strictObject({
     .describe("Public keys that indexes and packages must be signed with, under the names that signatures give them."),
 });
 
+const registrySource = z.strictObject({
+  plainHttp: z.boolean().default(false).describe("Speak to it without TLS: everybody on the way can read along."),
+  ca: hostPath().optional().describe("Certificate (PEM) of who signed the registry's own, beside the system's."),
+});
+
 export const sourcesSchema = z.strictObject({
+  registries: z
+    .record(
+      z.string().regex(/^[\w.-]+(:\d{1,5})?$/, 'expected a registry such as "registry.example.org:5000"'),
+      registrySource,
+    )
+    .default({})
+    .describe("How registries of container images are reached, by host and port. Most need no entry."),
   firmware: firmwareSource
     .optional()
     .describe("Where firmware comes from. Default: Debian's firmware-linux-free, which has little."),

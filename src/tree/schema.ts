@@ -3,6 +3,9 @@ import { z } from "zod";
 import { hostPath, idNumber, imagePath, modeText, namedMap, nameText, sha256Text, sizeText } from "../base/schema.ts";
 import { parseSize } from "../base/size.ts";
 
+/** As `oci` names an image in a registry. */
+const IN_REGISTRY = /^(?:docker|oci):\/\//;
+
 const ownership = {
   mode: modeText().optional().describe('Permission bits, such as "0755".'),
   uid: idNumber().default(0).describe("Owner's number."),
@@ -119,11 +122,26 @@ const originSchema = z.union([
     .transform((origin) => ({ type: "archive" as const, ...origin })),
   z
     .strictObject({
-      oci: hostPath().describe("Container image: an OCI image layout, as a directory or as a tar of one."),
+      oci: hostPath()
+        .refine(
+          (text) => !IN_REGISTRY.test(text) || /^[a-z]+:\/\/[^/\s]+\/[^\s]+$/.test(text),
+          'expected a reference such as "docker://registry.example.org/team/base:1.2"',
+        )
+        .describe(
+          "Container image: an OCI image layout (a directory, or a tar of one), or docker://HOST/NAME:TAG in a registry, pinned to a digest in the lock.",
+        ),
       tag: z.string().min(1).optional().describe("The image's name in the layout. Default: the only image."),
       to,
     })
-    .transform(({ oci: layout, ...rest }) => ({ type: "oci" as const, layout, ...rest })),
+    .refine(({ oci, tag }) => tag === undefined || !IN_REGISTRY.test(oci), {
+      error: "the tag of an image in a registry stands in its reference: docker://HOST/NAME:TAG",
+      path: ["tag"],
+    })
+    .transform(({ oci, ...rest }) =>
+      IN_REGISTRY.test(oci)
+        ? { type: "image" as const, image: oci.replace(IN_REGISTRY, ""), to: rest.to }
+        : { type: "oci" as const, layout: oci, ...rest },
+    ),
   z
     .strictObject({
       git: z.string().min(1).describe("Repository address or path."),
