@@ -276,7 +276,16 @@ const veritySignature = z.strictObject({
     ),
 });
 
-const kernelImage = z.strictObject({ kind: z.literal("kernel"), kernel, initramfs, cmdline });
+const kernelImage = z.strictObject({
+  kind: z.literal("kernel"),
+  kernel,
+  initramfs,
+  cmdline,
+  with: z
+    .array(z.enum(["System.map", "config", "modules", "vmlinux"]))
+    .default([])
+    .describe("What else of the kernel to put beside it; vmlinux, the ELF file, only of one from source."),
+});
 
 const cpio = z.strictObject({ kind: z.literal("cpio"), initramfs });
 

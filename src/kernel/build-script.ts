@@ -10,10 +10,22 @@ umask 022
 mkdir -p tools work out
 ${hostPaths === undefined ? "ln -s /usr/bin/mawk tools/awk" : ""}
 ${ccache ? compilers.map((name) => `ln -s /usr/bin/ccache tools/${name}`).join("\n") : ""}
+${PAHOLE}
 export PATH=$PWD/tools:$PATH
 step() { echo "bootwright: $*" >&2; }
 fail() { echo "bootwright: error: $*" >&2; exit 1; }
 `;
+
+/** With several threads, pahole numbers types in the order in which these finish; kbuild asks for as many as there are processors. */
+const PAHOLE = `[ ! -x /usr/bin/pahole ] || cat >tools/pahole <<'END'
+#!/bin/sh
+for word; do
+  shift
+  case $word in -j*) ;; *) set -- "$@" "$word" ;; esac
+done
+exec /usr/bin/pahole "$@"
+END
+[ ! -f tools/pahole ] || chmod +x tools/pahole`;
 
 /** Where source and objects of a link lie; in memory where there is plenty, so the object directory is not in it. */
 export const WORK = "work";
@@ -21,7 +33,7 @@ export const WORK = "work";
 /** A tarball has its one directory, a commit or a directory of the host has none. */
 const unpack = (options = ""): string => `step unpacking
 mkdir ${WORK}/unpacked
-tar -xf inputs/source -C ${WORK}/unpacked${options}
+XZ_OPT=--threads=0 tar -xf inputs/source -C ${WORK}/unpacked${options}
 for dir in ${WORK}/unpacked ${WORK}/unpacked/*; do
   if [ -f "$dir/Kbuild" ] && [ -d "$dir/scripts" ]; then mv "$dir" ${WORK}/src; break; fi
 done
@@ -229,7 +241,7 @@ compile() {
  * are on. A dry run of kbuild would know, and takes minutes. Only told to who watches; no output depends on it.
  */
 const ESTIMATE = `on=$(grep -cE '=[ym]$' out/.config || :)
-if [ -f caches/ccache/objects ]; then read -r objects options <caches/ccache/objects; else objects=3 options=1; fi
+if [ -f caches/ccache/objects ]; then read -r objects options <caches/ccache/objects; else objects=17 options=10; fi
 step "objects $((objects * on / options))"`;
 
 const REMEMBER = `[ ! -d caches/ccache ] || echo "$(find out -name '*.o' ! -name '*.mod.o' ! -name 'built-in.o' ! -path 'out/scripts/*' ! -path 'out/tools/*' | wc -l) $on" >caches/ccache/objects`;
@@ -239,7 +251,7 @@ const compressModules = (kind: "none" | "zstd" | "xz"): string =>
     none: ":",
     zstd: `find modules -name '*.ko' -print0 | xargs -0r -n16 -P"$(nproc)" zstd -q --rm -19 -T1`,
     // The kernel's own decoder knows CRC32 alone (Documentation/staging/xz.rst).
-    xz: `find modules -name '*.ko' -print0 | xargs -0r -n16 -P"$(nproc)" xz --check=crc32 --lzma2=dict=1MiB`,
+    xz: `find modules -name '*.ko' -print0 | xargs -0r -n16 -P"$(nproc)" xz --threads=1 --check=crc32 --lzma2=dict=1MiB`,
   })[kind];
 
 /** One time for all files also means to make that nothing is older than what it is made of. */

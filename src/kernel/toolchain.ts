@@ -100,7 +100,6 @@ export function buildEnvironment(epoch: number, { hostPaths }: Toolchain): Reado
     KBUILD_BUILD_VERSION: "1",
     LC_ALL: "C",
     SOURCE_DATE_EPOCH: String(epoch),
-    XZ_OPT: "--threads=0",
   };
 }
 

@@ -4,8 +4,8 @@ import type { ResolvedConfig } from "../config/resolved.ts";
 import { efiBootPath } from "../image/esp.ts";
 import { espImageStage, espTreeStage } from "../image/esp-stage.ts";
 import { relinkKernel } from "../kernel/relink.ts";
-import { type BlobInput, blobOf, defineStage, type OutputRef, treeOf } from "../stage/stage.ts";
-import type { BlobArtifact, TreeArtifact } from "../store/artifact.ts";
+import { type BlobInput, blobOf, type OutputRef, treeOf } from "../stage/stage.ts";
+import type { BlobArtifact } from "../store/artifact.ts";
 import { ukiStage } from "../uki/stage.ts";
 import { verityCmdline } from "../uki/verity-cmdline.ts";
 import type { PlanContext } from "./context.ts";
@@ -177,41 +177,6 @@ const named = (ctx: PlanContext, image: ImageSection<"efi" | "uki">): Pick<Plann
   image.name === undefined
     ? {}
     : { named: { template: image.name, release: planKernel(ctx, image.kernel).release as OutputRef<BlobArtifact> } };
-
-/** A directory with what a loader without firmware needs. */
-export function planDirect(
-  ctx: PlanContext,
-  { name, image }: { name: string; image: ImageSection<"kernel"> },
-): PlannedImage {
-  const direct = directParts(ctx, image);
-  const stage = defineStage<{ kernel: BlobInput; initrd: BlobInput | undefined }, { tree: TreeArtifact }>({
-    name: `kernel-dir:${name}`,
-    kind: "kernel-directory",
-    version: 1,
-    inputs: { kernel: direct.kernel, initrd: direct.initrd },
-    params: { cmdline: direct.cmdline },
-    outputs: ["tree"],
-    run: async ({ inputs, store }) => {
-      const file = (path: string, content: { hash: string; size: number }) => ({
-        type: "file" as const,
-        path,
-        mode: 0o644,
-        uid: 0,
-        gid: 0,
-        content: { hash: content.hash, size: content.size },
-      });
-      return {
-        tree: store.putTree([
-          { type: "directory", path: "", mode: 0o755, uid: 0, gid: 0 },
-          file("cmdline", store.blobs.put(`${direct.cmdline}\n`)),
-          ...(inputs.initrd === undefined ? [] : [file("initrd", inputs.initrd)]),
-          file("vmlinuz", inputs.kernel),
-        ]),
-      };
-    },
-  });
-  return { name, kind: "kernel", output: treeOf(stage, "tree"), fileName: name, direct, agent: withAgent(ctx, image) };
-}
 
 export function bootEsp(
   ctx: PlanContext,

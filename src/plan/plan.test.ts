@@ -289,3 +289,25 @@ images: { root: { kind: tar, tree: root } }
     expect([...ctx.missing.keys()]).toContain("debian amd64 root required bash ssh");
   });
 });
+
+describe("a kernel's directory", () => {
+  const yaml = (wanted: string) => `
+name: parts
+kernel: { from: file, image: vmlinuz, config: config }
+images: { parts: { kind: kernel, cmdline: quiet, with: [${wanted}] } }
+`;
+  const files = { vmlinuz: "kernel", config: "CONFIG_X=y\n" };
+
+  it("has what is asked for beside the kernel", async () => {
+    const { planned } = await plan(yaml("config, modules"), { files });
+    const { inputs } = planned.output.stage;
+    expect(Object.keys(inputs).filter((name) => inputs[name] !== undefined)).toEqual(["kernel", "config", "modules"]);
+  });
+
+  it("has a vmlinux only of a kernel that is built here", async () => {
+    await expect(plan(yaml("vmlinux"), { files })).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+      message: "images.parts.with: only a kernel from source has a vmlinux",
+    });
+  });
+});
