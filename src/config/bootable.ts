@@ -7,6 +7,7 @@ const FILES: ReadonlySet<ImageKind> = new Set<ImageKind>([
   "tar",
   "squashfs",
   "erofs",
+  "ext4",
   "oci",
   "sha256sums",
   "update",

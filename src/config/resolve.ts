@@ -161,11 +161,11 @@ function foreignKernel(
   return [{ path, message: `the kernel "${kernel}" is for ${own}, the project for ${arch}`, mark: "value" }];
 }
 
-type TreeImage = Extract<ImageConfig, { kind: "tar" | "squashfs" | "erofs" | "oci" }>;
+type TreeImage = Extract<ImageConfig, { kind: "tar" | "squashfs" | "erofs" | "ext4" | "oci" }>;
 
 /** Made of a tree alone. */
 const isOfTree = (image: ImageConfig): image is TreeImage =>
-  image.kind === "tar" || image.kind === "squashfs" || image.kind === "erofs" || image.kind === "oci";
+  ["tar", "squashfs", "erofs", "ext4", "oci"].includes(image.kind);
 
 /** An EFI system partition holds programs that firmware starts, not another partition, and not itself. */
 function unfitContents(

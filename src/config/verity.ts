@@ -43,9 +43,9 @@ function unverified(
 ): readonly ConfigIssue[] {
   const image = images[name];
   if (image === undefined || ("verity" in image && image.verity === true)) return []; // A wrong name is said elsewhere.
-  const fits = image.kind === "squashfs" || image.kind === "erofs";
+  const fits = image.kind === "squashfs" || image.kind === "erofs" || image.kind === "ext4";
   const message = fits
     ? `"${name}" has no hash tree: give it \`verity: true\``
-    : `"${name}" is of kind "${image.kind}"; images of kind "squashfs" and "erofs" can be verified`;
+    : `"${name}" is of kind "${image.kind}"; images of kind "squashfs", "erofs" and "ext4" can be verified`;
   return [{ path, message, mark: "value" }];
 }

@@ -13,17 +13,19 @@ export interface Ext4StageOptions {
   readonly label: string;
   /** Bytes; absent: what the files need, and a quarter more. */
   readonly size?: number | undefined;
+  /** Nobody will write: it has no journal, and no room. */
+  readonly readonly?: boolean;
 }
 
 /** Throws LIMIT_EXCEEDED when the tree does not fit, and for what ext4 does not hold. */
 export function ext4Stage(options: Ext4StageOptions): Stage<{ tree: TreeInput }, { image: BlobArtifact }> {
-  const { name, tree, seed, epoch, label, size } = options;
+  const { name, tree, seed, epoch, label, size, readonly = false } = options;
   return defineStage({
     name,
     kind: "ext4-image",
     version: 1,
     inputs: { tree },
-    params: { seed, epoch, label, size: size ?? null },
+    params: { seed, epoch, label, size: size ?? null, ...(readonly && { readonly }) },
     outputs: ["image"],
     run: async ({ inputs, store }) => {
       const { encodeExt4 } = await import("../formats/ext4.ts");
@@ -31,8 +33,9 @@ export function ext4Stage(options: Ext4StageOptions): Stage<{ tree: TreeInput },
       try {
         const entries = store.getTree(inputs.tree);
         const used = entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.content.size : 0), 0);
-        const room = size === undefined ? { free: Math.ceil(used / 4) } : { size };
-        const own = { read: reader.read, seed, epoch, label, journal: true, ...room };
+        const free = readonly ? 0 : Math.ceil(used / 4);
+        const room = size === undefined ? { free } : { size };
+        const own = { read: reader.read, seed, epoch, label, journal: !readonly, ...room };
         const volume = encodeExt4(entries, own);
         return { image: blobArtifact(store.blobs.putSparse(volume.writes(), volume.size)) };
       } finally {

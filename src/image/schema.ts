@@ -189,6 +189,19 @@ const erofs = z.strictObject({
   label: volumeLabel.default("").describe("Label of the file system. Default: none."),
 });
 
+const ext4 = z.strictObject({
+  kind: z.literal("ext4"),
+  tree: nameText().describe("Tree to write."),
+  verity,
+  size: sizeText()
+    .transform(parseSize)
+    .optional()
+    .describe(
+      "Size of the file system. Default: what its files need, and a quarter more unless `verity` makes it read-only.",
+    ),
+  label: volumeLabel.default("").describe("Label of the file system. Default: none."),
+});
+
 const words = z.array(z.string().regex(/^[^\0]*$/, "a word cannot hold a NUL character")).min(1);
 
 const oci = z.strictObject({
@@ -303,6 +316,7 @@ export const imageSchema = z.discriminatedUnion("kind", [
   tar.describe("A tree as a tar archive."),
   squashfs.describe("A tree as a read-only, compressed file system."),
   erofs.describe("A tree as a read-only file system, not compressed: quick to make and to read."),
+  ext4.describe("A tree as a file system that can be written, unless `verity` makes it read-only."),
   oci.describe("A tree as a container image: an OCI image layout, as a directory."),
   iso.describe("An ISO image that boots by UEFI, from a CD and from a stick."),
   microvm.describe(

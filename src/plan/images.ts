@@ -43,6 +43,7 @@ export function planImage(ctx: PlanContext, name: string): PlannedImage {
       case "tar":
       case "squashfs":
       case "erofs":
+      case "ext4":
         return planArchive(ctx, { name, image });
       case "oci":
         return planOci(ctx, { name, image });

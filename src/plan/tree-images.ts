@@ -1,5 +1,6 @@
-/** Trees as one file or layout: tar, SquashFS, EROFS, container image. */
+/** Trees as one file or layout: tar, SquashFS, EROFS, ext4, container image. */
 import { erofsStage } from "../image/erofs-stage.ts";
+import { ext4Stage } from "../image/ext4-stage.ts";
 import { ociStage } from "../image/oci-stage.ts";
 import { tarStage } from "../image/tar-stage.ts";
 import { verityStage } from "../image/verity-stage.ts";
@@ -13,7 +14,7 @@ import { planTree } from "./trees.ts";
 
 export function planArchive(
   ctx: PlanContext,
-  { name, image }: { name: string; image: ImageSection<"tar" | "squashfs" | "erofs"> },
+  { name, image }: { name: string; image: ImageSection<"tar" | "squashfs" | "erofs" | "ext4"> },
 ): PlannedImage {
   const tree = planTree(ctx, image.tree);
   const { epoch } = ctx.config;
@@ -29,6 +30,12 @@ export function planArchive(
     const output = blobOf(erofsStage({ name: `erofs:${name}`, tree, seed, epoch, label: image.label }), "image");
     return verified(ctx, { planned: { name, kind: "erofs", output, fileName: `${name}.erofs` }, verity: image.verity });
   }
+  if (image.kind === "ext4") {
+    const { verity, size, label } = image;
+    const own = { name: `ext4:${name}`, tree, seed: ctx.config.seed, epoch, label, size, readonly: verity };
+    const output = blobOf(ext4Stage(own), "image");
+    return verified(ctx, { planned: { name, kind: "ext4", output, fileName: `${name}.ext4` }, verity });
+  }
   const output = squashfsOf(ctx, { name, tree, compress: image.compress });
   const planned = { name, kind: "squashfs", output, fileName: `${name}.squashfs` } as const;
   return verified(ctx, { planned, verity: image.verity });
@@ -39,7 +46,7 @@ export const verityDescription = (ctx: PlanContext, name: string): OutputRef<Blo
   verifiedImage(ctx, name).verity!;
 
 export function verifiedImage(ctx: PlanContext, name: string): PlannedImage {
-  const image = ctx.config.images[name] as ImageSection<"squashfs" | "erofs">;
+  const image = ctx.config.images[name] as ImageSection<"squashfs" | "erofs" | "ext4">;
   return ctx.once(`image:${name}`, () => planArchive(ctx, { name, image }));
 }
 

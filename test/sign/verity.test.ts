@@ -9,7 +9,7 @@ import { needProgram } from "../support/need-program.ts";
 import { buildProject, temporaryDir, writeProject } from "../support/test-session.ts";
 
 const INIT = `#!/bin/busybox sh
-/bin/busybox cat /etc/secret /mnt/marker
+/bin/busybox cat /etc/secret /mnt/marker /opt/marker
 echo "log""in:"
 /bin/busybox poweroff -f
 `;
@@ -25,24 +25,27 @@ trees:
       /etc/secret: { content: "the text of the verified root\\n" }
       /dev: { directory: true }
       /mnt: { directory: true }
+      /opt: { directory: true }
       /proc: { directory: true }
       /run: { directory: true }
       /sys: { directory: true }
   extra: { files: { /marker: "the marker of the second image\\n" } }
+  third: { files: { /marker: "the marker of the third image\\n" } }
 initramfs:
   init: busybox
   root: true
-  verify: [host, { image: extra, mount: /mnt }]
-  modules: [virtio_pci, virtio_blk, erofs, squashfs]
+  verify: [host, { image: extra, mount: /mnt }, { image: third, mount: /opt }]
+  modules: [virtio_pci, virtio_blk, erofs, squashfs, ext4]
 images:
   host: { kind: erofs, tree: host, verity: true }
   extra: { kind: squashfs, tree: extra, verity: true }
+  third: { kind: ext4, tree: third, verity: true }
   uki: { kind: uki, cmdline: "console=ttyS0 panic=-1 quiet" }
   disk:
     kind: disk
     esp: [uki]
     espSize: 64MiB
-    partitions: { host: { image: host, type: root }, extra: { image: extra } }
+    partitions: { host: { image: host, type: root }, extra: { image: extra }, third: { image: third } }
 `;
 
 let images: Record<string, string> = {};
@@ -71,7 +74,7 @@ function tampered(content: Uint8Array, from = 0): string {
 }
 
 test("veritysetup verifies the images as they lie in out/", () => {
-  for (const name of ["host", "extra"]) {
+  for (const name of ["host", "extra", "third"]) {
     const file = images[name]!;
     const size = fs.statSync(file).size;
     const bytes = fs.readFileSync(file);
@@ -84,11 +87,12 @@ test("veritysetup verifies the images as they lie in out/", () => {
   }
 });
 
-test("a whole disk reaches its login, with both images in their places", async () => {
+test("a whole disk reaches its login, with all images in their places", async () => {
   const text = await consoleOf(images.disk!);
   expect(text).toContain("verity: host on /dev/vda2 is opened by its root hash");
   expect(text).toContain("the text of the verified root");
   expect(text).toContain("the marker of the second image");
+  expect(text).toContain("the marker of the third image");
   expect(text).toContain("login:");
 }, 300_000);
 
@@ -98,6 +102,7 @@ describe("one changed bit, and nobody gets a login; the console says why", () =>
     "in a file's data": () => [Buffer.from("the text of the verified root")],
     "in the hash tree": () => [superblock, 4096 + 3],
     "in the superblock's salt": () => [superblock, 88],
+    "in the third image, an ext4": () => [Buffer.from("the marker of the third image")],
     "in the second image": () => [fs.readFileSync(images.extra!).subarray(0, 96), 40],
   };
   test.each(Object.keys(cases))(
