@@ -12,6 +12,7 @@ const FILES: ReadonlySet<ImageKind> = new Set<ImageKind>([
   "sha256sums",
   "update",
   "verity-signature",
+  "verity-tree",
 ]);
 
 export const isBootable = (kind: ImageKind): boolean => !FILES.has(kind);

@@ -21,7 +21,10 @@ type Referring<T, R> = T extends unknown ? Omit<T, keyof R> & R : never;
 export type ResolvedImage =
   | Referring<Bootable, { readonly kernel: string; readonly initramfs: string | undefined }>
   | Referring<Extract<ImageConfig, { kind: "cpio" }>, { readonly initramfs: string }>
-  | Extract<ImageConfig, { kind: "addon" | "esp" | "disk" | "iso" | "pxe" | "update" | "verity-signature" }>
+  | Extract<
+      ImageConfig,
+      { kind: "addon" | "esp" | "disk" | "iso" | "pxe" | "update" | "verity-signature" | "verity-tree" }
+    >
   | Referring<Extract<ImageConfig, { kind: "sha256sums" }>, { readonly of: readonly string[] }>
   | TreeImage;
 
@@ -109,8 +112,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
       return image;
     }
     if (image.kind === "sha256sums") return { ...image, of: summed(config, { name, image, issues }) };
-    if (image.kind === "addon" || image.kind === "update" || image.kind === "verity-signature" || isOfTree(image))
-      return image;
+    if (isWhole(image) || isOfTree(image)) return image;
     const initramfsPath = [...path, "initramfs"];
     if (image.kind === "cpio") {
       const chosen = image.initramfs ?? only({ what: "initramfs", names: initramfsNames, path: initramfsPath });
@@ -160,6 +162,12 @@ function foreignKernel(
   if (own === undefined || own === arch) return [];
   return [{ path, message: `the kernel "${kernel}" is for ${own}, the project for ${arch}`, mark: "value" }];
 }
+
+type WholeImage = Extract<ImageConfig, { kind: "addon" | "update" | "verity-signature" | "verity-tree" }>;
+
+/** Nothing in it may be left out. */
+const isWhole = (image: ImageConfig): image is WholeImage =>
+  ["addon", "update", "verity-signature", "verity-tree"].includes(image.kind);
 
 type TreeImage = Extract<ImageConfig, { kind: "tar" | "squashfs" | "erofs" | "ext4" | "oci" }>;
 

@@ -4,7 +4,13 @@ import type { ConfigIssue } from "./issue.ts";
 import type { ConfigPath } from "./path.ts";
 import type { ProjectOutput } from "./schema.ts";
 
-export type ResolvedVerify = readonly { readonly image: string; readonly device: string; readonly mount: string }[];
+export type ResolvedVerify = readonly {
+  readonly image: string;
+  readonly device: string;
+  /** Where the hash tree lies, when it is apart. */
+  readonly hashes: string | undefined;
+  readonly mount: string;
+}[];
 
 export function resolveVerify(
   config: ProjectOutput,
@@ -14,9 +20,10 @@ export function resolveVerify(
   const issues: ConfigIssue[] = initramfs.verify.flatMap(({ image }, i) =>
     unverified(config, { image, path: [...path, i] }),
   );
-  const verify = initramfs.verify.map(({ image, device, mount }, i) => ({
+  const verify = initramfs.verify.map(({ image, device, hashes, mount }, i) => ({
     image,
     device: device ?? `PARTLABEL=${image}`,
+    hashes: hashDevice(config, { image, hashes }),
     mount: mount ?? (i === 0 ? "/" : ""),
   }));
   for (const [i, { mount, image }] of verify.entries())
@@ -31,10 +38,31 @@ export function resolveVerify(
 
 export function verityIssues(config: ProjectOutput): readonly ConfigIssue[] {
   return Object.entries(config.images).flatMap(([name, image]) => {
+    if (image.kind === "verity-tree") return notApart(config, { image: image.of, path: ["images", name, "of"] });
     if (image.kind === "verity-signature") return unverified(config, { image: image.of, path: ["images", name, "of"] });
     if (image.kind !== "uki" || image.verity === undefined) return [];
     return unverified(config, { image: image.verity.image, path: ["images", name, "verity", "image"] });
   });
+}
+
+/** Where the hash tree of an image lies; undefined: behind the image. */
+export function hashDevice(
+  { images }: { readonly images: Readonly<Record<string, object>> },
+  { image, hashes }: { image: string; hashes?: string | undefined },
+): string | undefined {
+  const found = images[image];
+  return found !== undefined && "verity" in found && found.verity === "apart"
+    ? (hashes ?? `PARTLABEL=${image}-verity`)
+    : undefined;
+}
+
+function notApart(config: ProjectOutput, { image: name, path }: { image: string; path: ConfigPath }) {
+  const issues = unverified(config, { image: name, path });
+  const image = config.images[name];
+  if (issues.length > 0 || image === undefined || hashDevice(config, { image: name }) !== undefined) return issues;
+  return [
+    { path, message: `the hash tree of "${name}" is behind it: give it \`verity: "apart"\``, mark: "value" as const },
+  ];
 }
 
 function unverified(
@@ -42,7 +70,7 @@ function unverified(
   { image: name, path }: { image: string; path: ConfigPath },
 ): readonly ConfigIssue[] {
   const image = images[name];
-  if (image === undefined || ("verity" in image && image.verity === true)) return []; // A wrong name is said elsewhere.
+  if (image === undefined || ("verity" in image && (image.verity === true || image.verity === "apart"))) return []; // A wrong name is said elsewhere.
   const fits = image.kind === "squashfs" || image.kind === "erofs" || image.kind === "ext4";
   const message = fits
     ? `"${name}" has no hash tree: give it \`verity: true\``

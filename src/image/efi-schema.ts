@@ -58,6 +58,13 @@ export const ukiSchema = z.strictObject({
         .string()
         .regex(/^(PARTLABEL|PARTUUID)=\S+$|^\/dev\/\S+$/, 'expected a device such as "PARTLABEL=root"')
         .describe("Where it lies at boot."),
+      hashes: z
+        .string()
+        .regex(/^(PARTLABEL|PARTUUID)=\S+$|^\/dev\/\S+$/, 'expected a device such as "PARTLABEL=root-verity"')
+        .optional()
+        .describe(
+          'Where its hash tree lies, when that is "apart". Default: PARTLABEL= and the image\'s name with -verity.',
+        ),
     })
     .optional()
     .describe(

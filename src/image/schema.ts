@@ -171,9 +171,11 @@ const tar = z.strictObject({
 });
 
 const verity = z
-  .boolean()
+  .union([z.boolean(), z.literal("apart")])
   .default(false)
-  .describe("Put a dm-verity hash tree behind it: whoever has the root hash notices any changed bit.");
+  .describe(
+    'A dm-verity hash tree, behind the file system or "apart", as an image of kind "verity-tree": whoever has the root hash notices any changed bit.',
+  );
 
 const squashfs = z.strictObject({
   kind: z.literal("squashfs"),
@@ -289,6 +291,11 @@ const veritySignature = z.strictObject({
     ),
 });
 
+const verityTree = z.strictObject({
+  kind: z.literal("verity-tree"),
+  of: nameText().describe('Image with `verity: "apart"` whose hash tree it is.'),
+});
+
 const kernelImage = z.strictObject({
   kind: z.literal("kernel"),
   kernel,
@@ -325,6 +332,7 @@ export const imageSchema = z.discriminatedUnion("kind", [
   pxe.describe("A directory to boot from over the network, as the root of a TFTP or HTTP server."),
   checksums.describe("SHA256SUMS: the digests of images, for `sha256sum -c`."),
   veritySignature.describe("The signature of a verified image's root hash: detached PKCS #7, DER."),
+  verityTree.describe("The hash tree of a verified image, for a partition of its own."),
   kernelImage.describe("A directory for direct boot: kernel, initrd, cmdline."),
   cpio.describe("The initramfs file itself."),
 ]);

@@ -1,4 +1,4 @@
-/** The stage that puts a dm-verity hash tree behind a read-only file system, and says by which words it is opened. */
+/** The stage that gives a read-only file system its dm-verity hash tree, behind it or apart, and says by which words it is opened. */
 import { createHash } from "node:crypto";
 import { alignUp } from "../base/bytes.ts";
 import { guidBytes, seededUuid } from "../formats/uuid.ts";
@@ -13,7 +13,7 @@ export interface VerityDescription {
   /** Hex. */
   readonly salt: string;
   readonly dataBlocks: number;
-  /** Bytes from the image's start to the superblock of the tree. */
+  /** Bytes from the start of the image, or of the tree that is apart, to the superblock of the tree. */
   readonly hashOffset: number;
 }
 
@@ -22,24 +22,32 @@ export interface VerityStageOptions {
   readonly image: BlobInput;
   /** Salt and UUID are made from it: the same image gives the same tree. */
   readonly seed: string;
+  readonly apart: boolean;
 }
 
 export type VerityImage = {
-  /** The file system, filled up to a whole block, and the tree behind it. */
+  /** The file system, filled up to a whole block, and the tree behind it unless it is apart. */
   readonly image: BlobArtifact;
+  /** The tree that is apart; else empty. */
+  readonly hashes: BlobArtifact;
   readonly description: BlobArtifact;
   /** Hex, as text. */
   readonly rootHash: BlobArtifact;
 };
 
-export function verityStage({ name, image, seed }: VerityStageOptions): Stage<{ image: BlobInput }, VerityImage> {
+export function verityStage({
+  name,
+  image,
+  seed,
+  apart,
+}: VerityStageOptions): Stage<{ image: BlobInput }, VerityImage> {
   return defineStage<{ image: BlobInput }, VerityImage>({
     name,
     kind: "verity",
-    version: 1,
+    version: 2, // Since 2, trees apart.
     inputs: { image },
-    params: { seed },
-    outputs: ["image", "description", "rootHash"],
+    params: { seed, apart },
+    outputs: ["image", "hashes", "description", "rootHash"],
     run: async ({ inputs, store, progress, signal }) => {
       const { VerityHasher } = await import("../formats/verity.ts");
       const salt = createHash("sha256").update(`${seed} verity salt`).digest();
@@ -57,15 +65,16 @@ export function verityStage({ name, image, seed }: VerityStageOptions): Stage<{ 
         }
         yield Buffer.alloc(alignUp(size, VERITY_BLOCK) - size);
         tree = hasher.end();
-        yield tree.bytes;
+        if (!apart) yield tree.bytes;
       };
       const whole = blobArtifact(store.blobs.putSync(chunks()));
       const { rootHash, dataBlocks } = tree!;
       const description: VerityDescription = {
-        ...{ rootHash, dataBlocks, salt: salt.toString("hex"), hashOffset: dataBlocks * VERITY_BLOCK },
+        ...{ rootHash, dataBlocks, salt: salt.toString("hex"), hashOffset: apart ? 0 : dataBlocks * VERITY_BLOCK },
       };
       return {
         image: whole,
+        hashes: blobArtifact(store.blobs.put(apart ? tree!.bytes : "")),
         description: blobArtifact(store.blobs.put(JSON.stringify(description))),
         rootHash: blobArtifact(store.blobs.put(rootHash)),
       };

@@ -162,7 +162,8 @@ if [ -f $loader ]; then
 fi
 export DM_DISABLE_UDEV=1
 mark='{slot}'
-while read -r name root offset hash mount; do
+# The device that $root names, once it is there.
+locate() {
   case $root in *"$mark"*)
     [ -n "$slot" ] || fail "verity: cannot tell the slot of $name: the firmware does not say where it started from"
     root=\${root%%"$mark"*}$slot\${root#*"$mark"} ;;
@@ -173,7 +174,13 @@ while read -r name root offset hash mount; do
     [ $tries -le $((wait * 10)) ] || fail "verity: cannot find $root for $name"
     sleep 0.1
   done
-  veritysetup open "$device" "$name" "$device" "$hash" --hash-offset="$offset" --panic-on-corruption ||
+}
+while read -r name data offset hash mount apart; do
+  hashes=
+  [ -z "$apart" ] || { root=$apart && locate && hashes=$device; }
+  root=$data
+  locate
+  veritysetup open "$device" "$name" "\${hashes:-$device}" "$hash" --hash-offset="$offset" --panic-on-corruption ||
     fail "verity: $name on $device is not what was signed"
   mount -o ro "/dev/mapper/$name" "/sysroot\${mount%/}" || fail "verity: cannot mount $name on $mount: it is not what was signed"
   say "verity: $name on $device is opened by its root hash\${slot:+ (slot $slot)}"

@@ -85,7 +85,7 @@ export const initramfsShape = {
   verify: z
     .array(
       z.union([
-        nameText().transform((image) => ({ image, device: `PARTLABEL=${image}`, mount: undefined })),
+        nameText().transform((image) => ({ image, device: `PARTLABEL=${image}`, hashes: undefined, mount: undefined })),
         z.strictObject({
           image: nameText().describe("Image with `verity`."),
           device: z
@@ -94,6 +94,16 @@ export const initramfsShape = {
             .optional()
             .describe(
               "Where it lies at boot. {slot} stands for a or b, by the ESP that was started from (esp-a, esp-b). Default: PARTLABEL= and the image's name.",
+            ),
+          hashes: z
+            .string()
+            .regex(
+              /^((PARTLABEL|PARTUUID|LABEL|UUID)=\S+|\/dev\/\S+)$/,
+              'expected a device such as "PARTLABEL=host-verity"',
+            )
+            .optional()
+            .describe(
+              'Where its hash tree lies, when that is "apart"; {slot} as for `device`. Default: PARTLABEL= and the image\'s name with -verity.',
             ),
           mount: imagePath().optional().describe('Where it belongs; "/" is the root. Default: / for the first.'),
         }),

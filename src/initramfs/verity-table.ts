@@ -8,13 +8,15 @@ export interface VerifiedImage {
   readonly name: string;
   /** "PARTLABEL=host", "PARTLABEL=host-{slot}", "/dev/vda2". */
   readonly device: string;
+  /** Where its hash tree lies; undefined: behind it. */
+  readonly hashes: string | undefined;
   /** In the root file system; "/" is the root itself. */
   readonly mount: string;
   /** What the verity stage says of the image: JSON. */
   readonly description: BlobInput;
 }
 
-/** Read by the init script of root-init.ts: NAME DEVICE OFFSET ROOTHASH MOUNT, the root first. */
+/** Read by the init script of root-init.ts: NAME DEVICE OFFSET ROOTHASH MOUNT, and HASHES where the tree is apart; the root first. */
 export const VERITY_TABLE = "etc/bootwright/verity";
 
 export function verityTable({
@@ -30,12 +32,17 @@ export function verityTable({
     kind: "verity-table",
     version: 1,
     inputs: { descriptions: ordered.map(({ description }) => description) },
-    params: { images: ordered.map(({ name: called, device, mount }) => ({ name: called, device, mount })) },
+    params: {
+      images: ordered.map(({ name: called, device, hashes, mount }) => ({
+        ...{ name: called, device, mount },
+        ...(hashes !== undefined && { hashes }),
+      })),
+    },
     outputs: ["tree"],
     run: async ({ inputs, store }) => {
-      const lines = ordered.map(({ name: called, device, mount }, i) => {
+      const lines = ordered.map(({ name: called, device, hashes, mount }, i) => {
         const { hashOffset, rootHash } = JSON.parse(store.blobs.readAll(inputs.descriptions[i]!).toString("utf8"));
-        return `${called} ${device} ${hashOffset} ${rootHash} ${mount}\n`;
+        return `${called} ${device} ${hashOffset} ${rootHash} ${mount}${hashes === undefined ? "" : ` ${hashes}`}\n`;
       });
       const content = store.blobs.put(lines.join(""));
       return {

@@ -1,6 +1,7 @@
 /** Images that firmware or a loader starts: UKI, EFI-stub kernel, kernel and initrd in a directory. */
 import { BootwrightError } from "../base/errors.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
+import { hashDevice } from "../config/verity.ts";
 import { efiBootPath } from "../image/esp.ts";
 import { espImageStage, espTreeStage } from "../image/esp-stage.ts";
 import { relinkKernel } from "../kernel/relink.ts";
@@ -84,6 +85,7 @@ function verityRoot(
     cmdline: image.cmdline,
     device: image.verity.image,
     partition: image.verity.device,
+    hashes: hashDevice(ctx.config, image.verity),
     description: verityDescription(ctx, image.verity.image),
   });
   return blobOf(stage, "cmdline");

@@ -12,7 +12,7 @@ import { planDirect } from "./kernel-directory.ts";
 import { planEsp, planIso, planNetboot } from "./media-images.ts";
 import { planMicrovm } from "./microvm-images.ts";
 import type { PlannedImage } from "./planned-image.ts";
-import { planArchive, planOci } from "./tree-images.ts";
+import { planArchive, planOci, planVerityTree } from "./tree-images.ts";
 import { planUpdate } from "./updates.ts";
 import { planVeritySignature } from "./verity-signature.ts";
 
@@ -55,6 +55,8 @@ export function planImage(ctx: PlanContext, name: string): PlannedImage {
         return planChecksums({ name, image, find });
       case "verity-signature":
         return planVeritySignature(ctx, { name, image });
+      case "verity-tree":
+        return planVerityTree(ctx, { name, image });
       case "kernel":
         return planDirect(ctx, { name, image });
       default: {

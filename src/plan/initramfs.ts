@@ -92,8 +92,8 @@ function verifyLayers(ctx: PlanContext, { name, section }: { name: string; secti
   if (section.verify.length === 0) return [];
   const table = verityTable({
     name: `verity:initramfs-${name}`,
-    images: section.verify.map(({ image, device, mount }) => ({
-      ...{ name: image, device, mount },
+    images: section.verify.map(({ image, device, hashes, mount }) => ({
+      ...{ name: image, device, hashes, mount },
       description: verityDescription(ctx, image),
     })),
   });

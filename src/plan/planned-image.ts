@@ -35,6 +35,8 @@ export interface PlannedImage {
   readonly network?: { readonly root: OutputRef<TreeArtifact>; readonly file: string };
   /** What opens its hash tree, where it has one: JSON, see image/verity-stage.ts. */
   readonly verity?: OutputRef<BlobArtifact>;
+  /** Its hash tree, where that is apart. */
+  readonly hashes?: OutputRef<BlobArtifact>;
   /** Its root hash: hex digits. */
   readonly rootHash?: OutputRef<BlobArtifact>;
   /** Of an add-on: the UKI that it lies beside. */

@@ -32,7 +32,7 @@ export function planArchive(
   }
   if (image.kind === "ext4") {
     const { verity, size, label } = image;
-    const own = { name: `ext4:${name}`, tree, seed: ctx.config.seed, epoch, label, size, readonly: verity };
+    const own = { name: `ext4:${name}`, tree, seed: ctx.config.seed, epoch, label, size, readonly: verity !== false };
     const output = blobOf(ext4Stage(own), "image");
     return verified(ctx, { planned: { name, kind: "ext4", output, fileName: `${name}.ext4` }, verity });
   }
@@ -50,21 +50,32 @@ export function verifiedImage(ctx: PlanContext, name: string): PlannedImage {
   return ctx.once(`image:${name}`, () => planArchive(ctx, { name, image }));
 }
 
-/** With its hash tree behind it, when that is asked for. */
+/** With its hash tree, when that is asked for. */
 function verified(
   ctx: PlanContext,
-  { planned, verity }: { planned: PlannedImage & { output: OutputRef<BlobArtifact> }; verity: boolean },
+  { planned, verity }: { planned: PlannedImage & { output: OutputRef<BlobArtifact> }; verity: boolean | "apart" },
 ): PlannedImage {
-  if (!verity) return planned;
+  if (verity === false) return planned;
   const { name, output } = planned;
-  const stage = verityStage({ name: `verity:${name}`, image: output, seed: `${ctx.config.seed} ${name}` });
+  const apart = verity === "apart";
+  const stage = verityStage({ name: `verity:${name}`, image: output, seed: `${ctx.config.seed} ${name}`, apart });
   return {
     ...planned,
     output: blobOf(stage, "image"),
     verity: blobOf(stage, "description"),
     rootHash: blobOf(stage, "rootHash"),
+    ...(apart && { hashes: blobOf(stage, "hashes") }),
   };
 }
+
+/** The hash tree of an image that has it apart; `config/verity.ts` has checked that it does. */
+export const planVerityTree = (
+  ctx: PlanContext,
+  { name, image }: { name: string; image: ImageSection<"verity-tree"> },
+): PlannedImage => ({
+  ...{ name, kind: "verity-tree", fileName: `${name}.verity` },
+  output: verifiedImage(ctx, image.of).hashes!,
+});
 
 /** A tree packed as SquashFS. */
 export function squashfsOf(

@@ -13,6 +13,8 @@ export interface VerityCmdlineOptions {
   readonly device: string;
   /** Of the partition: "PARTLABEL=root", "PARTUUID=…", "/dev/vda2". */
   readonly partition: string;
+  /** Of the hash tree, where that is apart. */
+  readonly hashes: string | undefined;
   /** What the verity stage says of the image: JSON. */
   readonly description: BlobInput;
 }
@@ -23,13 +25,13 @@ const BLOCK = 4096;
 export function verityCmdline(
   options: VerityCmdlineOptions,
 ): Stage<{ description: BlobInput }, { cmdline: BlobArtifact }> {
-  const { name, cmdline, device, partition } = options;
+  const { name, cmdline, device, partition, hashes = partition } = options;
   return defineStage<{ description: BlobInput }, { cmdline: BlobArtifact }>({
     name,
     kind: "verity-cmdline",
     version: 1,
     inputs: { description: options.description },
-    params: { cmdline, device, partition },
+    params: { cmdline, device, partition, hashes },
     outputs: ["cmdline"],
     run: async ({ inputs, store }) => {
       const verity = JSON.parse(store.blobs.readAll(inputs.description).toString("utf8"));
@@ -37,7 +39,7 @@ export function verityCmdline(
       // The tree starts behind its superblock, which the kernel does not read.
       const hashStart = hashOffset / BLOCK + 1;
       const target = [
-        ...["0", dataBlocks * SECTORS_PER_BLOCK, "verity", "1", partition, partition, BLOCK, BLOCK],
+        ...["0", dataBlocks * SECTORS_PER_BLOCK, "verity", "1", partition, hashes, BLOCK, BLOCK],
         // A damaged block stops the machine and says so, rather than being an error of some program's.
         ...[dataBlocks, hashStart, "sha256", rootHash, salt, "1", "panic_on_corruption"],
       ].join(" ");

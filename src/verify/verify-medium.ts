@@ -90,16 +90,19 @@ class VerityImages {
   }
 
   check(demand: VerityDemand, { by, volume }: { by: string; volume: string }): readonly Violation[] {
-    const device = demand.device.replace("{slot}", /-(\w+)$/.exec(volume)?.[1] ?? "{slot}");
+    const slotted = (text: string) => text.replace("{slot}", /-(\w+)$/.exec(volume)?.[1] ?? "{slot}");
+    const device = slotted(demand.device);
     const violation = (message: string, expected: string): readonly Violation[] => [
       { rule: "verity", where: `${demand.name} on ${device}`, message: `${message} (demanded by ${by})`, expected },
     ];
-    const found = this.#partitions.filter((partition) => isDevice(partition, device));
-    const [partition] = found;
-    if (partition === undefined || found.length > 1)
-      return violation(`the disk has ${found.length} such partitions`, "just one");
+    const at = (place: string) => this.#partitions.filter((partition) => isDevice(partition, place));
+    const [[partition, ...others], [hashes, ...more]] = [at(device), at(slotted(demand.hashes ?? demand.device))];
+    if (partition === undefined || others.length > 0)
+      return violation(`the disk has ${at(device).length} such partitions`, "just one");
+    if (hashes === undefined || more.length > 0)
+      return violation(`of ${slotted(demand.hashes!)}, with its hash tree, the disk has ${more.length}`, "just one");
     try {
-      const image = this.#hash(partition, demand.hashOffset);
+      const image = this.#hash(partition, { hashes, hashOffset: demand.hashOffset });
       if (image.rootHash !== demand.rootHash) return violation(`its root hash is ${image.rootHash}`, demand.rootHash);
       if (demand.salt !== undefined && demand.salt !== image.salt)
         return violation(`the salt of its superblock is ${image.salt}`, demand.salt);
@@ -124,7 +127,15 @@ class VerityImages {
       if (demanded !== undefined) return [{ where, rootHash: demanded.image.rootHash, demandedBy: demanded.by }];
       try {
         const at = findVeritySuperblock(partition.source);
-        return at === undefined ? [] : [{ where, rootHash: this.#hash(partition, at).rootHash, demandedBy: [] }];
+        return at === undefined
+          ? []
+          : [
+              {
+                where,
+                rootHash: this.#hash(partition, { hashes: partition, hashOffset: at }).rootHash,
+                demandedBy: [],
+              },
+            ];
       } catch (error) {
         if (error instanceof BootwrightError) return [];
         throw error;
@@ -132,9 +143,12 @@ class VerityImages {
     });
   }
 
-  #hash(partition: DiskPartition, hashOffset: number): VerityImage {
-    const key = `${partition.number} ${hashOffset}`;
-    const image = this.#hashed.get(key) ?? hashVerityImage(partition.source, { hashOffset, what: nameOf(partition) });
+  #hash(partition: DiskPartition, place: { hashes: DiskPartition; hashOffset: number }): VerityImage {
+    const { hashes, hashOffset } = place;
+    const key = `${partition.number} ${hashes.number} ${hashOffset}`;
+    const image =
+      this.#hashed.get(key) ??
+      hashVerityImage(partition.source, { hashes: hashes.source, hashOffset, what: nameOf(partition) });
     this.#hashed.set(key, image);
     return image;
   }

@@ -16,7 +16,9 @@ export interface VerityDemand {
   readonly device: string;
   /** Hex. */
   readonly rootHash: string;
-  /** Bytes from the start of the device to the superblock of the tree. */
+  /** Where the tree lies, as `device`; undefined: behind the data. */
+  readonly hashes: string | undefined;
+  /** Bytes from the start of the device with the tree to its superblock. */
   readonly hashOffset: number;
   /** Hex; undefined: what the superblock says counts, as the root hash covers it. */
   readonly salt: string | undefined;
@@ -35,14 +37,14 @@ const ROOT_HASH = /^[0-9a-f]{64}$/;
 export function parseVerityTable(text: string, what: string): readonly VerityDemand[] {
   const lines = text.split("\n").filter((line) => line !== "");
   return lines.map((line) => {
-    const [name = "", device = "", offset = "", rootHash = "", mount] = line.split(" ");
+    const [name = "", device = "", offset = "", rootHash = "", mount, hashes] = line.split(" ");
     const hashOffset = Number(offset);
     if (mount === undefined || !ROOT_HASH.test(rootHash) || !Number.isSafeInteger(hashOffset))
       throw new BootwrightError(
         "FORMAT_INVALID",
         `${what}: ${TABLE}: a line that names no image: ${line.slice(0, 100)}`,
       );
-    return { name, device, rootHash, hashOffset, salt: undefined, dataBlocks: undefined };
+    return { name, device, hashes, rootHash, hashOffset, salt: undefined, dataBlocks: undefined };
   });
 }
 
@@ -62,7 +64,7 @@ export function parseVerityCmdline(cmdline: string, what: string): readonly Veri
         ,
         ,
         data = "",
-        ,
+        hashDevice,
         blockSize,
         hashBlockSize,
         dataBlocks,
@@ -76,11 +78,12 @@ export function parseVerityCmdline(cmdline: string, what: string): readonly Veri
         throw new BootwrightError("UNSUPPORTED", `${what}: dm-verity with ${blockSize} ${hashBlockSize} ${algorithm}`);
       if (!ROOT_HASH.test(rootHash) || !(start > 0) || !Number.isSafeInteger(start * VERITY_BLOCK))
         throw new BootwrightError("FORMAT_INVALID", `${what}: dm-mod.create= names no root hash`);
-      if (Number(dataBlocks) * VERITY_BLOCK > (start - 1) * VERITY_BLOCK)
+      const hashes = hashDevice === data ? undefined : hashDevice;
+      if (hashes === undefined && Number(dataBlocks) > start - 1)
         throw new BootwrightError("UNSUPPORTED", `${what}: dm-verity with its tree before the end of the data`);
       // The kernel is told where the tree starts; its superblock is the block before it.
       const told = { dataBlocks: Number(dataBlocks), salt: salt === "-" ? "" : salt };
-      return { name, device: data, rootHash, hashOffset: (start - 1) * VERITY_BLOCK, ...told };
+      return { name, device: data, hashes, rootHash, hashOffset: (start - 1) * VERITY_BLOCK, ...told };
     });
   });
 }

@@ -26,29 +26,34 @@ export function findVeritySuperblock(source: ByteSource): number | undefined {
   return Buffer.from(source.read(at, 8)).toString("latin1") === "verity\0\0" ? at : undefined;
 }
 
-/** In memory is the tree, one 128th of the data. Throws FORMAT_INVALID. */
+/** `hashes`: where the tree lies, if not behind the data. In memory is the tree, one 128th of the data. Throws FORMAT_INVALID. */
 export function hashVerityImage(
   source: ByteSource,
-  { hashOffset, what }: { readonly hashOffset: number; readonly what: string },
+  {
+    hashes = source,
+    hashOffset,
+    what,
+  }: { readonly hashes?: ByteSource; readonly hashOffset: number; readonly what: string },
 ): VerityImage {
   const superblock = readVeritySuperblock(
-    readExactly(source, { offset: hashOffset, length: VERITY_BLOCK, format: what }),
+    readExactly(hashes, { offset: hashOffset, length: VERITY_BLOCK, format: what }),
     what,
   );
   const length = superblock.dataBlocks * VERITY_BLOCK;
-  if (length === 0 || length > hashOffset)
+  const end = hashes === source ? hashOffset : source.size;
+  if (length === 0 || length > end)
     throw new BootwrightError(
       "FORMAT_INVALID",
-      `${what}: ${superblock.dataBlocks} blocks of data before a tree at ${hashOffset}`,
+      `${what}: ${superblock.dataBlocks} blocks of data where ${end} bytes are`,
     );
   const hasher = new VerityHasher(superblock);
   for (const chunk of readChunks(source, { offset: 0, length, format: what })) hasher.update(chunk);
   const tree = hasher.end();
   const stored = { offset: hashOffset + VERITY_BLOCK, length: tree.bytes.length - VERITY_BLOCK, format: what };
-  let treeIntact = stored.offset + stored.length <= source.size;
+  let treeIntact = stored.offset + stored.length <= hashes.size;
   let at = VERITY_BLOCK;
   if (treeIntact)
-    for (const chunk of readChunks(source, stored)) {
+    for (const chunk of readChunks(hashes, stored)) {
       if (!tree.bytes.subarray(at, at + chunk.length).equals(chunk)) treeIntact = false;
       at += chunk.length;
     }
