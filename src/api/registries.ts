@@ -5,6 +5,7 @@ import type { Digest } from "../base/digest.ts";
 import { shortDigest } from "../base/digest.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { closeConnections } from "../base/http.ts";
+import { keepYoungSpaceSmall } from "../base/short-lived-memory.ts";
 import { formatSize } from "../base/size.ts";
 import { type Credentials, findCredentials } from "../oci/auth-file.ts";
 import type { CopyEvent } from "../oci/copy.ts";
@@ -46,6 +47,7 @@ export async function withRegistries<T>(
   body: (open: (host: string) => Registry) => Promise<T>,
 ): Promise<T> {
   const opened = new Map<string, Registry>();
+  keepYoungSpaceSmall();
   try {
     return await body((host) => {
       const registry = opened.get(host) ?? openRegistry(session, host, access);

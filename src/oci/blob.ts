@@ -10,7 +10,7 @@ export interface BlobSource extends Digest {
   readonly mountFrom?: { readonly host: string; readonly repository: string };
 }
 
-const CHUNK = 1024 * 1024;
+const CHUNK = 256 * 1024;
 
 /** A part of a file; the whole when no `offset` is given. */
 export function fileBlob(digest: Digest, { file, offset = 0 }: { file: string; offset?: number }): BlobSource {

@@ -9,7 +9,7 @@ export interface Challenge {
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const WORD = new RegExp(`^(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s,"]+))`);
-const SCHEME = new RegExp(`^(${TOKEN})(?:\\s+|$)`);
+const SCHEME = new RegExp(`^(${TOKEN})(?=[\\s,]|$)\\s*`);
 
 /** What cannot be read is left out: a server's odd header must not stop one that can be answered. */
 export function parseChallenges(header: string | readonly string[] | undefined): readonly Challenge[] {

@@ -3,7 +3,7 @@ import { type Digest, digestOf } from "../base/digest.ts";
 import { BootwrightError, hasCode } from "../base/errors.ts";
 import type { HttpResponse } from "../base/http.ts";
 import { didYouMean } from "../base/suggest.ts";
-import { checkOciDocumentSize, MAX_OCI_DOCUMENT, verifyOciBlob } from "../formats/oci.ts";
+import { MAX_OCI_DOCUMENT, verifyOciBlob } from "../formats/oci.ts";
 import { DOCUMENT_TYPES } from "../formats/oci-content.ts";
 import { formatReference, type RegistryReference, targetOf } from "./reference.ts";
 import type { Scope } from "./refusal.ts";
@@ -21,18 +21,17 @@ const ACCEPT = DOCUMENT_TYPES.join(", ");
 /** Throws REGISTRY_UNKNOWN with the tags that there are, DIGEST_MISMATCH, LIMIT_EXCEEDED, and what the registry refuses. */
 export async function getManifest(registry: Registry, reference: RegistryReference): Promise<Document> {
   const what = formatReference(reference);
-  const response = await asking(registry, reference, async () => {
-    const answer = await registry.call({
-      method: "GET",
-      path: manifestPath(reference),
-      scopes: [pullScope(reference)],
-      what: `read ${what}`,
-      expect: [200],
-      headers: { accept: ACCEPT },
-    });
-    return { answer, bytes: await readDocument(answer, what) };
-  });
-  const { answer, bytes } = response;
+  const call = {
+    method: "GET",
+    path: manifestPath(reference),
+    scopes: [pullScope(reference)],
+    what: `read ${what}`,
+    expect: [200],
+    headers: { accept: ACCEPT },
+  } as const;
+  const { response: answer, bytes } = await asking(registry, reference, () =>
+    registry.document(call, MAX_OCI_DOCUMENT),
+  );
   const got = digestOf(bytes);
   const named =
     reference.digest ?? /^sha256:([0-9a-f]{64})$/.exec(String(answer.headers["docker-content-digest"]))?.[1];
@@ -128,18 +127,6 @@ async function asking<T>(registry: Registry, reference: RegistryReference, body:
       },
     );
   }
-}
-
-async function readDocument(response: HttpResponse, what: string): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body) {
-    size += chunk.length;
-    if (size > MAX_OCI_DOCUMENT) await response.body.dump().catch(() => {});
-    checkOciDocumentSize({ size }, what);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** What the document says of itself counts more than the header, which some servers make up. */

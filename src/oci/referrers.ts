@@ -6,8 +6,8 @@ import { type Digest, digestOf } from "../base/digest.ts";
 import { OCI_TYPES, type OciDescriptor, parseOciIndex } from "../formats/oci.ts";
 import { encodeIndex, type OciContent, parseOciContent } from "../formats/oci-content.ts";
 import { type Document, getManifest, headManifest, pullScope, putManifest } from "./manifests.ts";
-import type { Registry } from "./registry.ts";
-import { nextPage, readPage } from "./tags.ts";
+import type { Registry, RegistryCall } from "./registry.ts";
+import { MAX_PAGE, nextPage } from "./tags.ts";
 
 const MAX_PAGES = 100;
 
@@ -21,15 +21,15 @@ export async function listReferrers(
   const found: OciDescriptor[] = [];
   let next: string | undefined = `${repository}/referrers/sha256:${hash}${filter}`;
   for (let page = 0; next !== undefined && page < MAX_PAGES; page++) {
-    const response = await registry.call({
+    const call: RegistryCall = {
       method: "GET",
       path: next,
       scopes: [pullScope({ repository })],
       what,
       expect: [200, 404],
       headers: { accept: OCI_TYPES.index },
-    });
-    const bytes = await readPage(response, what);
+    };
+    const { response, bytes } = await registry.document(call, MAX_PAGE);
     if (response.status === 404)
       return filtered((await tagIndex(registry, { repository, hash })).entries, artifactType);
     found.push(...parseOciIndex(bytes, what));

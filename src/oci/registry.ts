@@ -76,18 +76,29 @@ export class Registry {
 
   /** Tried again as long as that may help. Throws the codes of refusal.ts, NETWORK. */
   async call(call: RegistryCall): Promise<HttpResponse> {
-    const { attempts = 5, backoffMs = 500, clock = systemClock } = this.options;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.once(call);
-      } catch (error) {
-        this.signal?.throwIfAborted();
-        if (!isTransient(error) || attempt >= attempts) throw this.final(error, call.what);
-        const waitMs = this.waitAfter(error, backoffMs * 2 ** (attempt - 1));
-        this.emit({ type: "retry", what: `${this.host}: ${call.what}`, attempt, reason: reasonOf(error), waitMs });
-        await clock.sleep(waitMs, this.signal);
+    return this.#patiently(call.what, () => this.once(call));
+  }
+
+  /**
+   * As `call`, with the body: a document of at most `most` bytes, whose answer may break on its way as well. Throws
+   * LIMIT_EXCEEDED.
+   */
+  async document(
+    call: RegistryCall,
+    most: number,
+  ): Promise<{ readonly response: HttpResponse; readonly bytes: Buffer }> {
+    return this.#patiently(call.what, async () => {
+      const response = await this.once(call);
+      const chunks: Uint8Array[] = [];
+      let size = 0;
+      for await (const chunk of response.body) {
+        size += chunk.length;
+        if (size > most)
+          throw new BootwrightError("LIMIT_EXCEEDED", `cannot ${call.what}: an answer of more than ${most} bytes`);
+        chunks.push(chunk);
       }
-    }
+      return { response, bytes: Buffer.concat(chunks) };
+    });
   }
 
   /** One try, and a second with a new token. Throws HttpStatusError for what may come right (408, 429, 5xx). */
@@ -144,6 +155,21 @@ export class Registry {
     if (url.protocol !== "http:" && url.protocol !== "https:")
       throw new BootwrightError("NETWORK", `${this.host} sends us to an address of another kind: ${url.protocol}`);
     return url;
+  }
+
+  async #patiently<T>(what: string, body: () => Promise<T>): Promise<T> {
+    const { attempts = 5, backoffMs = 500, clock = systemClock } = this.options;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await body();
+      } catch (error) {
+        this.signal?.throwIfAborted();
+        if (!isTransient(error) || attempt >= attempts) throw this.final(error, what);
+        const waitMs = this.waitAfter(error, backoffMs * 2 ** (attempt - 1));
+        this.emit({ type: "retry", what: `${this.host}: ${what}`, attempt, reason: reasonOf(error), waitMs });
+        await clock.sleep(waitMs, this.signal);
+      }
+    }
   }
 
   async #send(

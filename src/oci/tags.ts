@@ -3,11 +3,12 @@ import { BootwrightError } from "../base/errors.ts";
 import type { HttpResponse } from "../base/http.ts";
 import { JsonFields } from "../formats/oci-json.ts";
 import type { Scope } from "./refusal.ts";
-import type { Registry } from "./registry.ts";
+import type { Registry, RegistryCall } from "./registry.ts";
 
 const PAGE = 1000;
 const MAX_NAMES = 100_000;
-const MAX_PAGE_BYTES = 16 * 1024 * 1024;
+/** Bytes. */
+export const MAX_PAGE = 16 * 1024 * 1024;
 
 /** In the registry's order. Throws REGISTRY_UNKNOWN, LIMIT_EXCEEDED, FORMAT_INVALID. */
 export function listTags(registry: Registry, repository: string): Promise<readonly string[]> {
@@ -38,8 +39,9 @@ async function listNames(
   for (let next: string | undefined = path; next !== undefined; ) {
     if (seen.has(next)) throw new BootwrightError("FORMAT_INVALID", `cannot ${what}: its pages go round in a circle`);
     seen.add(next);
-    const response: HttpResponse = await registry.call({ method: "GET", path: next, scopes, what, expect: [200] });
-    const page = JsonFields.parse(await readPage(response, what), what);
+    const call: RegistryCall = { method: "GET", path: next, scopes, what, expect: [200] };
+    const { response, bytes } = await registry.document(call, MAX_PAGE);
+    const page = JsonFields.parse(bytes, what);
     // `null` for an empty list is Go's way.
     if (page.has(key)) names.push(...page.list(key, nameOf, MAX_NAMES));
     if (names.length > MAX_NAMES)
@@ -54,18 +56,6 @@ export function nextPage({ headers, url }: HttpResponse, registry: Registry): st
   const link = [headers.link ?? []].flat().join(", ");
   const target = /<([^<>]*)>\s*;[^,]*\brel="?next"?/i.exec(link)?.[1];
   return target === undefined ? undefined : registry.resolve(new URL(target, url).href).href;
-}
-
-export async function readPage({ body }: HttpResponse, what: string): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    size += chunk.length;
-    if (size > MAX_PAGE_BYTES)
-      throw new BootwrightError("LIMIT_EXCEEDED", `cannot ${what}: an answer of more than ${MAX_PAGE_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function nameOf(item: unknown, where: string): string {

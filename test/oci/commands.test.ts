@@ -6,10 +6,11 @@ import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { digestOf } from "../../src/base/digest.ts";
-import { dockerRegistry, type RegistryServer } from "../servers/docker-registry.ts";
+import type { RegistryServer } from "../servers/docker-registry.ts";
 import { type CliResult, documentOf, runCli } from "../support/cli.ts";
 import { needProgram } from "../support/need-program.ts";
 import { dir as directory, file as entry, layerTar, writeLayout } from "../support/oci-layout.ts";
+import { dockerRegistry } from "../support/registry.ts";
 import { temporaryDir, writeProject } from "../support/test-session.ts";
 
 let server: RegistryServer;

@@ -7,9 +7,10 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { update } from "../../src/api/update.ts";
 import { digestOf } from "../../src/base/digest.ts";
 import { loadLock } from "../../src/source/lock.ts";
-import { dockerRegistry, type RegistryServer } from "../servers/docker-registry.ts";
+import type { RegistryServer } from "../servers/docker-registry.ts";
 import { needProgram } from "../support/need-program.ts";
 import { file as entry, layerTar, writeLayout } from "../support/oci-layout.ts";
+import { dockerRegistry } from "../support/registry.ts";
 import { buildProject, temporaryDir, testSession, writeProject } from "../support/test-session.ts";
 
 let server: RegistryServer;

@@ -4,8 +4,9 @@ import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { dockerRegistry, type RegistryServer } from "../servers/docker-registry.ts";
+import type { RegistryServer } from "../servers/docker-registry.ts";
 import { documentOf, PROGRAM } from "../support/cli.ts";
+import { dockerRegistry } from "../support/registry.ts";
 import { sharedStore, temporaryDir } from "../support/test-session.ts";
 import { type TokenServer, tokenServer } from "../support/token-server.ts";
 

@@ -1,6 +1,6 @@
 /**
  * Debian's docker-registry on loopback, with a configuration of its own: the packaged one listens on all interfaces. Open, with
- * passwords (htpasswd) or with tokens. Ends with the test file.
+ * passwords (htpasswd) or with tokens. Whoever starts it stops it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import fs from "node:fs";
@@ -8,9 +8,7 @@ import http from "node:http";
 import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll } from "vitest";
 import { needProgram } from "../support/need-program.ts";
-import { temporaryDir } from "../support/test-session.ts";
 
 export interface RegistryServer {
   /** "127.0.0.1:PORT". */
@@ -19,6 +17,7 @@ export interface RegistryServer {
   readonly root: string;
   /** All that it has said. */
   readonly log: () => string;
+  readonly stop: () => Promise<void>;
 }
 
 export interface TokenAuth {
@@ -37,14 +36,15 @@ export interface RegistryServerOptions {
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
-export async function dockerRegistry(options: RegistryServerOptions = {}): Promise<RegistryServer> {
-  const dir = temporaryDir("bootwright-registry-");
+/** `dir` is its own. */
+export async function startDockerRegistry(dir: string, options: RegistryServerOptions = {}): Promise<RegistryServer> {
+  fs.mkdirSync(dir, { recursive: true });
   const port = await freePort();
   const root = path.join(dir, "root");
   const config = {
     version: "0.1",
     log: { accesslog: { disabled: true }, level: "warn" },
-    storage: { filesystem: { rootdirectory: root }, delete: { enabled: true }, cache: { blobdescriptor: "inmemory" } },
+    storage: { filesystem: { rootdirectory: root }, delete: { enabled: true } },
     http: { addr: `127.0.0.1:${port}`, secret: "of the tests" },
     ...authOf(options, dir),
     ...options.extra,
@@ -60,11 +60,10 @@ export async function dockerRegistry(options: RegistryServerOptions = {}): Promi
     stream.setEncoding("utf8").on("data", (text: string) => {
       log += text;
     });
-  afterAll(() => ended(child));
   await answering(`http://127.0.0.1:${port}/v2/`, () => {
     if (child.exitCode !== null) throw new Error(`docker-registry ended with ${child.exitCode}:\n${log}`);
   });
-  return { host: `127.0.0.1:${port}`, root, log: () => log };
+  return { host: `127.0.0.1:${port}`, root, log: () => log, stop: () => ended(child) };
 }
 
 function authOf({ htpasswd, token }: RegistryServerOptions, dir: string): object {
