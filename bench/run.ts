@@ -14,6 +14,7 @@ import { rows as ext4Rows } from "./ext4.ts";
 import { type BenchRow, rows as formatRows } from "./formats.ts";
 import { rows as kernelRows } from "./kernel.ts";
 import { rows as ociRows } from "./oci.ts";
+import { rows as registryRows } from "./registry.ts";
 import { cpuSeconds, rows as signedRows } from "./signed.ts";
 
 interface Row extends BenchRow {
@@ -45,6 +46,7 @@ const GROUPS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   debian: () => debianRows({ makeProject, writeFile, bootwright, median, settle }),
   kernel: () => kernelRows({ makeProject, writeFile, bootwright, run, median, settle }),
   oci: () => ociRows({ makeProject, writeFile, bootwright, median, settle, measured }),
+  registry: () => registryRows({ makeProject, writeFile, bootwright, median, settle, measured }),
   signed: () => signedRows({ makeProject, writeFile, bootwright, median, settle, cpu }),
 };
 
