@@ -5,6 +5,7 @@ import { EXIT } from "../base/error-codes.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { formatDuration } from "../base/size.ts";
 import { runBootTests, type TestReport, writeJsonReport, writeJunitReport } from "../boottest/index.ts";
+import { hasConfig } from "../config/find.ts";
 import { loadModule } from "../config/module.ts";
 import { type PreparedMachine, prepareMachine } from "./machine.ts";
 import { openProject } from "./project.ts";
@@ -93,7 +94,7 @@ function writeReport(
 
 const SKIPPED_DIRECTORIES = new Set(["node_modules", "out", "test-results", ".git"]);
 
-/** Files as named; of directories, every *.boot.ts below. */
+/** Files as named; of directories, every *.boot.ts below, but for directories with a config of their own: they are other projects. */
 function findTests(places: readonly string[]): string[] {
   return places.flatMap((place) => {
     const stat = fs.statSync(place, { throwIfNoEntry: false });
@@ -103,8 +104,10 @@ function findTests(places: readonly string[]): string[] {
       .readdirSync(place, { withFileTypes: true })
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .flatMap((entry) => {
-        if (entry.isDirectory())
-          return SKIPPED_DIRECTORIES.has(entry.name) ? [] : findTests([path.join(place, entry.name)]);
+        if (entry.isDirectory()) {
+          const below = path.join(place, entry.name);
+          return SKIPPED_DIRECTORIES.has(entry.name) || hasConfig(below) ? [] : findTests([below]);
+        }
         return /\.boot\.(ts|mts|js|mjs)$/.test(entry.name) ? [path.join(place, entry.name)] : [];
       });
   });

@@ -10,7 +10,7 @@ import { blobArtifact, type TreeArtifact } from "../store/artifact.ts";
 import type { Store } from "../store/store.ts";
 import { CONFIG, moduleTree, RELEASE, runStage, tinyArm64Image, tinyBundle, tinyBzImage } from "./bundle.fake.ts";
 import { type OpenBundleOptions, openBundle } from "./bundle-reader.ts";
-import { decodeManifest, MANIFEST } from "./manifest.ts";
+import { decodeManifest, encodeManifest, MANIFEST } from "./manifest.ts";
 
 const open = async (
   store: Store,
@@ -39,6 +39,13 @@ describe("a bundle", () => {
     ]);
     const files = (tree: FileTree) => tree.filter((one) => one.type === "file").map(({ path }) => path);
     expect(files(store.getTree(opened.modules as TreeArtifact))).toEqual(files(moduleTree(store)));
+  });
+
+  test("tells all packages of a toolchain", () => {
+    const pins = Array.from({ length: 200 }, (_, i) => `package-${i} 1:2.40-2+deb12u${i}`).join(", ");
+    const identity = { name: "generic", version: "1", arch: "x86_64" } as const;
+    const text = encodeManifest({ ...identity, release: "6.12", features: [], provenance: { pins }, files: {} });
+    expect(decodeManifest(Buffer.from(text), "bundle").provenance).toEqual({ pins });
   });
 
   test("says what the kernel can do, and what each file is", async () => {

@@ -11,6 +11,9 @@ import { ARCHES, type Arch, FEATURE, NAME, SHA256, Shape, VERSION } from "./json
 export const MANIFEST = "manifest.json";
 const SCHEMA = "bootwright.bundle/1";
 
+/** A toolchain's packages are a hundred, each with its version. */
+const PROVENANCE = /^[^\0]{0,65536}$/;
+
 /** What a kernel is started from, best first. `vmlinux` is the ELF file that Firecracker needs. */
 export const IMAGE_NAMES = { x86_64: ["bzImage", "vmlinux"], aarch64: ["Image", "vmlinux"] } as const;
 
@@ -64,7 +67,7 @@ export function decodeManifest(bytes: Uint8Array, what: string): BundleManifest 
     provenance: Object.fromEntries(
       Object.entries(shape.object(value.provenance, "provenance")).map(([name, text]) => [
         name,
-        shape.text(text, { member: `provenance: ${name}`, like: /^[^\0]{0,4096}$/ }),
+        shape.text(text, { member: `provenance: ${name}`, like: PROVENANCE }),
       ]),
     ),
     files: Object.fromEntries(files),

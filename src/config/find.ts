@@ -44,3 +44,6 @@ function inDirectory(dir: string): string | undefined {
 function missing(message: string): never {
   throw new BootwrightError("CONFIG_NOT_FOUND", message, { hint: "bootwright init" });
 }
+
+/** Is this the directory of a project? */
+export const hasConfig = (dir: string): boolean => CONFIG_NAMES.some((name) => fs.existsSync(path.join(dir, name)));

@@ -20,6 +20,9 @@ it("counts files as they are compiled, of as many as were announced", () => {
 
 it("more files than announced move the end", () => {
   expect(watch("bootwright: objects 1", "  CC      a.o", "  CC      b.o")).toEqual(["compiling 1/1", "compiling 2/2"]);
+  expect(watch("bootwright: objects 1", "  CC      a.o", "  CC      b.o", "bootwright: collecting").at(-1)).toBe(
+    "collecting 2/2",
+  );
 });
 
 it("counts warnings, and says so at the end", () => {

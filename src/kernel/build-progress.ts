@@ -17,7 +17,8 @@ export const buildProgress =
         const step = /^bootwright: (.+)$/.exec(line)?.[1];
         const counted = step === undefined ? undefined : /^objects (\d+)$/.exec(step);
         if (counted) total = Number(counted[1]);
-        else if (step !== undefined) progress(done, { ...(total && { total }), unit: "files", what: step });
+        else if (step !== undefined)
+          progress(done, { ...(total && { total: Math.max(total, done) }), unit: "files", what: step });
         else if (COMPILED.test(line)) {
           done++;
           // A dry run cannot see what a build generates first, so there may be a little more to do than it said.
