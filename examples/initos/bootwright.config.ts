@@ -2,8 +2,9 @@ import { defineProject } from "bootwright";
 
 const script = (...lines: string[]) => ({ content: `#!/bin/sh\n${lines.join("\n")}\n`, executable: true });
 
-// A host whose every byte is signed: firmware checks the UKI, the UKI's initramfs opens the host's root and the kernel's
-// modules by their hashes. Two slots, of which an update writes the other one. `bootwright keys init` comes first.
+// A host whose every byte is signed: firmware checks the UKI, the UKI's initramfs opens the host's root, the kernel's modules and
+// its firmware by their hashes. Two slots, of which an update writes the other one; in each, behind a boot menu, a recovery
+// system that needs none of the images. `bootwright keys init` comes first.
 export default defineProject({
   name: "initos",
   version: "1.0",
@@ -24,6 +25,9 @@ export default defineProject({
         // The kernel's modules are an image of their own: a new kernel leaves the host's root as it is.
         "/lib/modules": { symlink: "/opt/modules/lib/modules" },
         "/opt/modules": { directory: true },
+        // So is its firmware.
+        "/lib/firmware": { symlink: "/opt/firmware/lib/firmware" },
+        "/opt/firmware": { directory: true },
         "/data": { directory: true },
         "/dev": { directory: true },
         "/mnt": { directory: true },
@@ -37,38 +41,77 @@ export default defineProject({
       users: { root: { password: "none" } },
     },
     modules: { from: [{ modules: "all" }] },
+    firmware: { from: [{ firmware: ["carl9170-1.fw"] }] },
   },
   initramfs: {
-    init: "busybox",
-    root: true,
-    verify: [
-      { image: "host", device: "PARTLABEL=host-{slot}" },
-      { image: "modules", device: "PARTLABEL=modules-{slot}", mount: "/opt/modules" },
-    ],
-    modules: ["virtio_pci", "virtio_blk", "erofs", "squashfs", "efivarfs", "softdog"],
+    host: {
+      init: "busybox",
+      root: true,
+      verify: [
+        { image: "host", device: "PARTLABEL=host-{slot}" },
+        { image: "modules", device: "PARTLABEL=modules-{slot}", mount: "/opt/modules" },
+        { image: "firmware", device: "PARTLABEL=firmware-{slot}", mount: "/opt/firmware" },
+      ],
+      modules: ["virtio_pci", "virtio_blk", "erofs", "squashfs", "efivarfs", "softdog"],
+    },
+    // A shell for whoever stands at the console, with what repairs a slot. It lives in memory.
+    recovery: {
+      init: "busybox",
+      from: [{ updater: true }, { dir: "./recovery" }],
+      modules: ["virtio_pci", "virtio_blk", "squashfs", "efivarfs"],
+      run: ["/etc/recovery"],
+      agent: false,
+    },
   },
   images: {
     host: { kind: "erofs", tree: "host", verity: true },
     modules: { kind: "squashfs", tree: "modules", verity: true },
-    uki: { kind: "uki", cmdline: "console=ttyS0 quiet panic=3", sign: "db" },
+    firmware: { kind: "squashfs", tree: "firmware", verity: true },
+    uki: {
+      kind: "uki",
+      initramfs: "host",
+      cmdline: "console=ttyS0 quiet panic=3",
+      sortKey: "0-host",
+      sign: "db",
+    },
+    recovery: {
+      kind: "uki",
+      initramfs: "recovery",
+      cmdline: "console=ttyS0 quiet panic=3",
+      title: "Recovery",
+      sortKey: "1-recovery",
+      sign: "db",
+    },
     disk: {
       kind: "disk",
       layout: "ab",
-      esp: ["uki"],
-      espSize: "64MiB",
-      slots: ["host", "modules"],
+      esp: ["uki", "recovery"],
+      // A key that is held down at the start shows it; "2" goes to the recovery.
+      menu: { timeout: 0 },
+      espSize: "96MiB",
+      slots: ["host", "modules", "firmware"],
       data: { size: "32MiB" },
     },
-    usb: { kind: "disk", layout: "usb", esp: ["uki"], espSize: "64MiB", slots: ["host", "modules"] },
+    usb: {
+      kind: "disk",
+      layout: "usb",
+      esp: ["uki", "recovery"],
+      menu: { timeout: 0 },
+      espSize: "96MiB",
+      slots: ["host", "modules", "firmware"],
+    },
     update: { kind: "update", disk: "disk" },
   },
   machines: {
     host: { image: "disk", secureBoot: true, memory: "768MiB", ready: "^initos# " },
+    recovery: { image: "disk", secureBoot: true, memory: "768MiB", ready: "^recovery: " },
     usb: { image: "usb", secureBoot: true, memory: "768MiB", ready: "^initos# " },
   },
   // What the tests update to, besides a release that is well.
   profiles: {
     next: { version: "2.0", update: { release: 2 } },
+    // New firmware alone: root and modules are the same images.
+    firmware: { trees: { firmware: { from: [{ firmware: ["carl9170-1.fw", "usbdux_firmware.bin"] }] } } },
     hangs: {
       version: "3.0",
       update: { release: 3 },

@@ -16,10 +16,10 @@ function menuOf({ images }: ProjectOutput, { name, image }: { name: string; imag
   const entries = contents.filter((item) => typeof item === "string" && images[item]?.kind !== "addon") as string[];
   const at = (...rest: ConfigPath): ConfigPath => ["images", name, ...rest];
   const issues: ConfigIssue[] = [];
-  if (image.kind === "disk" && image.layout !== undefined)
+  if (image.kind === "disk" && image.layout !== undefined && menu.tries !== undefined)
     issues.push({
-      path: at("menu"),
-      message: `a disk with layout "${image.layout}" has no menu: its firmware chooses between the two partitions`,
+      path: at("menu", "tries"),
+      message: `on a disk with layout "${image.layout}" nothing is counted: its firmware tries a new slot once, and goes back`,
       mark: "key",
     });
   for (const [i, item] of contents.entries()) {

@@ -43,7 +43,7 @@ export function planUpdate(
 ): PlannedImage {
   const { update, key } = settings(ctx);
   const disk = ctx.config.images[image.disk] as ImageSection<"disk">;
-  const { boot, files } = espContents(ctx, { name, items: disk.esp, find });
+  const { boot, files } = espContents(ctx, { name, items: disk.esp, find, menu: disk.menu });
   const esp = espImageStage({ ...espDefaults(ctx), name: `esp:${name}`, boot, files });
   const images: Record<string, BlobInput> = { esp: blobOf(esp, "image") };
   for (const slot of Object.keys(disk.slots)) images[slot] = slotImage(find(slot), name);

@@ -106,6 +106,7 @@ test.each([
   ["{ default: other }", '"other" is not in `esp` of this image: host, rescue'],
   ["{ tries: { hots: 3 } }", '"hots" is not in `esp` of this image: host, rescue'],
   ["{ tries: 0 }", "expected at least 1"],
+  ["{ tries: 3 }, layout: ab", 'on a disk with layout "ab" nothing is counted'],
   ["{ default: rescue, tries: 3 }", 'that is "host"; give the image "rescue" a smaller one: sortKey: "0-rescue"'],
 ])("a menu %s says what is wrong", async (menu, message) => {
   const images = `images: { host: { kind: uki }, rescue: { kind: uki }, other: { kind: uki }, disk: { kind: disk, esp: [host, rescue], menu: ${menu} } }`;

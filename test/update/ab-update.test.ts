@@ -14,10 +14,11 @@ import { needProgram } from "../support/need-program.ts";
 import { temporaryDir } from "../support/test-session.ts";
 
 const EXAMPLE = path.join(import.meta.dirname, "../../examples/initos");
-const RELEASES = ["next", "hangs", "panics", "unhealthy", "older"] as const;
+const RELEASES = ["next", "hangs", "panics", "unhealthy", "older", "firmware"] as const;
 
 let disk = "";
 let updates = "";
+const manifests = { now: "", firmware: "" };
 
 beforeAll(async () => {
   const dir = path.join(temporaryDir(), "initos");
@@ -31,10 +32,13 @@ beforeAll(async () => {
   await run("build", "disk");
   disk = fs.realpathSync(path.join(dir, "out/disk.img"));
   const all = path.join(temporaryDir(), "updates");
+  await run("build", "update");
+  manifests.now = fs.readFileSync(path.join(dir, "out/update/update"), "utf8");
   for (const name of RELEASES) {
     await run("build", "update", "--profile", name);
     fs.cpSync(path.join(dir, "out/update"), path.join(all, name), { recursive: true, dereference: true });
   }
+  manifests.firmware = fs.readFileSync(path.join(all, "firmware/update"), "utf8");
   const bad = path.join(all, "unsigned");
   fs.cpSync(path.join(all, "next"), bad, { recursive: true });
   fs.writeFileSync(
@@ -42,8 +46,23 @@ beforeAll(async () => {
     fs.readFileSync(path.join(bad, "update"), "utf8").replace("release 2", "release 9"),
   );
   updates = path.join(temporaryDir(), "updates.squashfs");
-  execFileSync(needProgram("mksquashfs", "squashfs-tools"), [all, updates, "-comp", "zstd", "-quiet", "-no-progress"]);
-}, 900_000);
+  execFileSync(needProgram("mksquashfs", "squashfs-tools"), [
+    all,
+    updates,
+    "-comp",
+    "zstd",
+    "-Xcompression-level",
+    "1",
+    "-quiet",
+    "-no-progress",
+  ]);
+}, 1_200_000);
+
+test("an update of the firmware leaves root and modules as they are", () => {
+  const rows = (manifest: string) => manifest.split("\n").filter((line) => line.startsWith("image "));
+  const changed = rows(manifests.firmware).filter((row) => !rows(manifests.now).includes(row));
+  expect(changed.map((row) => row.split(" ")[1])).toEqual(["esp", "firmware"]);
+});
 
 interface Host {
   readonly machine: Machine;
@@ -139,7 +158,12 @@ test("healthy, hanging, panicking, unhealthy, damaged, unsigned and old releases
   await host.sees(/not signed by the key that this system trusts/);
   await host.types("bootwright-update status");
   await host.sees(/slot b is the first choice/);
-}, 900_000);
+
+  await host.types(apply("firmware"));
+  await host.sees(/slot a is healthy and stays: initos 1\.0, release 1/);
+  await host.types("ls /lib/firmware");
+  await host.sees(/usbdux_firmware\.bin/);
+}, 1_200_000);
 
 const CUTS = process.env.BOOTWRIGHT_TEST_FULL === "1" ? 10 : 2;
 
