@@ -4,6 +4,8 @@
  */
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { tempDir } from "../../test/support/temp-store.ts";
@@ -189,6 +191,16 @@ describe("an upload", () => {
     await strict.close();
   });
 
+  test("that is too large for something on the way is sent in chunks", async () => {
+    const large = randomBytes(33 * 1024 * 1024);
+    const narrow = await fakeRegistry({ largest: 32 * 1024 * 1024 });
+    const registry = new Registry(narrow.host, { credentials: async () => undefined, plainHttp: true });
+    expect(await pushBlob(registry, bytesBlob(digestOf(large), large), { repository })).toBe("uploaded");
+    expect(narrow.asked.filter((one) => one === "PATCH upload")).toHaveLength(2);
+    expect(narrow.blobs.size).toBe(1);
+    await narrow.close();
+  });
+
   test("is mounted where the registry has it under another name", async () => {
     fresh();
     fake.blobs.set(`sha256:${blob.hash}`, bytes);
@@ -199,6 +211,29 @@ describe("an upload", () => {
     expect(await pushBlob(connect(), { ...blob, mountFrom }, { repository })).toBe("mounted");
     expect(fake.received).toBe(0);
   });
+});
+
+test("a token that expires on the way is renewed, within an upload as well", async () => {
+  const uses = new Map<string, number>();
+  const service = http.createServer((_, response) => {
+    const token = `token-${uses.size + 1}`;
+    uses.set(token, 0);
+    response.end(JSON.stringify({ token, expires_in: 3600 }));
+  });
+  service.listen(0, "127.0.0.1");
+  await new Promise((resolve) => service.once("listening", resolve));
+  const { port } = service.address() as AddressInfo;
+  const headers = { "www-authenticate": `Bearer realm="http://127.0.0.1:${port}/token",service="tests"` };
+  proxy.fault = (seen) => {
+    const token = String(seen.headers.authorization).replace("Bearer ", "");
+    const used = uses.get(token);
+    if (used === undefined || used >= 3) return { kind: "status", status: 401, headers };
+    uses.set(token, used + 1);
+    return undefined;
+  };
+  expect(await pushAndRead()).toBe("right");
+  expect(uses.size).toBeGreaterThan(3);
+  service.close();
 });
 
 test("a registry that wants long patience is not waited for", async () => {

@@ -192,6 +192,15 @@ export class Registry {
   }
 
   async #refusal(response: HttpResponse, asked: Asked): Promise<BootwrightError> {
+    const { host, origin } = new URL(response.url);
+    if (origin !== this.#base.origin && response.status < 500 && response.status !== 429) {
+      await response.body.dump();
+      return new BootwrightError(
+        "REGISTRY_REFUSED",
+        `cannot ${asked.what}: ${this.host} sends us to its storage at ${host}, which answers ${response.status}`,
+        { hint: "try again; a proxy on the way may have to let this host through, too" },
+      );
+    }
     const scope = asked.scope;
     return refusalOf(response, {
       ...asked,

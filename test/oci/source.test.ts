@@ -1,5 +1,5 @@
 /** Images in a registry as trees: pinned in the lock, moved by `update`, built without a word to the registry when all is there. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
@@ -12,6 +12,8 @@ import { needProgram } from "../support/need-program.ts";
 import { file as entry, layerTar, writeLayout } from "../support/oci-layout.ts";
 import { dockerRegistry } from "../support/registry.ts";
 import { buildProject, temporaryDir, testSession, writeProject } from "../support/test-session.ts";
+
+const ENTRY = path.join(import.meta.dirname, "../../src/cli/entry.ts");
 
 let server: RegistryServer;
 beforeAll(async () => {
@@ -78,6 +80,27 @@ describe("an image in a registry", () => {
     expect(content((await buildProject(project, { storeDir })).root!)).toBe("base\ntwo\n");
     // All is there: neither the network nor the lock is needed again.
     expect(content((await buildProject(project, { storeDir, offline: true, frozen: true })).root!)).toBe("base\ntwo\n");
+  });
+
+  test("costs an unchanged build nothing: no part of the client is loaded", async () => {
+    push("src/base:3", "three\n");
+    const project = projectOf("src/base:3");
+    const storeDir = temporaryDir();
+    await buildProject(project, { storeDir });
+    const hook = `import { registerHooks } from "node:module";
+registerHooks({ load(url, context, next) { process.stderr.write(url + "\\n"); return next(url, context); } });`;
+    const { stderr, status } = spawnSync(
+      process.execPath,
+      [`--import=data:text/javascript,${encodeURIComponent(hook)}`, ENTRY, "build", "--progress=quiet"],
+      {
+        cwd: project,
+        encoding: "utf8",
+        env: { HOME: project, PATH: process.env.PATH ?? "", BOOTWRIGHT_STORE: storeDir },
+      },
+    );
+    expect(status, stderr).toBe(0);
+    expect(stderr).toContain("src/oci/layer-stages.ts"); // The stages are there: the list is one.
+    expect(stderr).not.toMatch(/undici|src\/oci\/(?!layer-stages|layout\.)/);
   });
 
   test("by its digest is that image for ever; of another architecture it is refused", async () => {
