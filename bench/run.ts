@@ -1,6 +1,7 @@
 /**
  * `npm run bench [-- --only GROUP]`: how fast Bootwright is here, beside what a user would run instead. Everything runs in
  * one temporary directory with its own store; packages are fetched once. Values are medians unless a note says otherwise.
+ * `--store DIR` takes what is in another store, such as kernels that were compiled before: rows of first builds then say nothing.
  */
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
@@ -12,7 +13,7 @@ import { formatSize } from "../src/base/size.ts";
 import { rows as debianRows } from "./debian-root.ts";
 import { rows as ext4Rows } from "./ext4.ts";
 import { type BenchRow, rows as formatRows } from "./formats.ts";
-import { rows as kernelRows } from "./kernel.ts";
+import { bootRows as kernelBootRows, linkRows } from "./kernel.ts";
 import { rows as ociRows } from "./oci.ts";
 import { rows as registryRows } from "./registry.ts";
 import { cpuSeconds, rows as signedRows } from "./signed.ts";
@@ -31,7 +32,7 @@ const env = {
   PATH: hostPath(),
   HOME: dir,
   XDG_CACHE_HOME: path.join(dir, "cache"),
-  BOOTWRIGHT_STORE: path.join(dir, "store"),
+  BOOTWRIGHT_STORE: option("--store") ?? path.join(dir, "store"),
   BOOTWRIGHT_PROGRESS: "quiet",
 };
 
@@ -44,13 +45,14 @@ const GROUPS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   formats: formatRows,
   ext4: ext4Rows,
   debian: () => debianRows({ makeProject, writeFile, bootwright, median, settle }),
-  kernel: () => kernelRows({ makeProject, writeFile, bootwright, run, median, settle }),
+  "kernel-boot": () => kernelBootRows({ makeProject, writeFile, bootwright, run, median, settle }),
+  "kernel-link": () => linkRows({ makeProject, writeFile, bootwright, run, median, settle }),
   oci: () => ociRows({ makeProject, writeFile, bootwright, median, settle, measured }),
   registry: () => registryRows({ makeProject, writeFile, bootwright, median, settle, measured }),
   signed: () => signedRows({ makeProject, writeFile, bootwright, median, settle, cpu }),
 };
 
-const only = process.argv.indexOf("--only") === -1 ? undefined : process.argv[process.argv.indexOf("--only") + 1];
+const only = option("--only");
 if (only !== undefined && GROUPS[only] === undefined) {
   process.stderr.write(`groups: ${Object.keys(GROUPS).join(", ")}\n`);
   process.exit(2);
@@ -62,6 +64,11 @@ await ensureHostTools("test");
 process.stdout.write(`${machineName()}\n\n${line(["", "ours", "bar", "theirs", "ours/theirs", "note"])}\n`);
 for (const [name, measure] of Object.entries(GROUPS))
   if (only === undefined || only === name) for (const row of await measure()) process.stdout.write(`${rowLine(row)}\n`);
+
+function option(name: string): string | undefined {
+  const at = process.argv.indexOf(name);
+  return at === -1 ? undefined : process.argv[at + 1];
+}
 
 function startRows(): Row[] {
   const theirs = median(20, () => timed([process.execPath, "-e", "0"]));
