@@ -49,7 +49,7 @@ export function planBundleKernel(
   const unpacked = ctx.once(`bundle:${pin.sha256}`, () => {
     const fetch = fetchBundle(
       { name: `${kernel.bundle}-${pin.version}`, sha256: pin.sha256, size: pin.size },
-      { context: ctx.fetch, url, file: ctx.ownBundle(pin.sha256) },
+      { offline: ctx.fetch.offline, url, file: ctx.ownBundle(pin.sha256), objectBytes: ctx.objectBytes },
     );
     return importArchive({
       name: `unpack:${kernel.bundle}-${pin.version}`,
@@ -71,7 +71,7 @@ export function planBundle(ctx: PlanContext, publication: string): PlannedBundle
   const { bundle, name = bundle, version } = ctx.config.publish[publication]!;
   const kernel = planKernel(ctx, bundle);
   const stage = bundleStage({
-    name: `bundle:${name}`,
+    name: `bundle:${publication}`,
     identity: { name, version, arch: ctx.config.kernels[bundle]!.arch },
     parts: {
       image: kernel.image,
