@@ -16,6 +16,7 @@ const DOMAINS = [
   "initramfs",
   "kernel",
   "oci",
+  "s3",
   "sign",
   "source",
   "tree",

@@ -22,22 +22,27 @@ export interface ProjectCatalog {
   readonly keys: readonly MinisignKey[];
 }
 
-export function projectCatalog(project: Project, name: string): ProjectCatalog {
+export async function projectCatalog(project: Project, name: string): Promise<ProjectCatalog> {
   const { config, session } = project;
   const { url } = config.catalogs[name]!;
-  const dir = catalogDirectory(url, config.dir);
-  const source = dir === undefined ? webSource(url.replace(/\/+$/, ""), session) : directoryTarget(dir);
+  const source = (await writableCatalog(project, url)) ?? webSource(url.replace(/\/+$/, ""), session);
   return { name, source, keys: catalogKeys(project, name) };
 }
 
 /** Throws UNSUPPORTED when the catalog can only be read. */
-export function catalogTarget({ config }: Project, name: string): CatalogTarget {
-  const { url } = config.catalogs[name]!;
-  const dir = catalogDirectory(url, config.dir);
-  if (dir !== undefined) return directoryTarget(dir);
+export async function catalogTarget(project: Project, name: string): Promise<CatalogTarget> {
+  const { url } = project.config.catalogs[name]!;
+  const target = await writableCatalog(project, url);
+  if (target !== undefined) return target;
   throw new BootwrightError("UNSUPPORTED", `catalog ${name} is at ${url}, which is there to read`, {
     hint: "publish into the directory that the web server serves: `url` may be a path",
   });
+}
+
+async function writableCatalog(project: Project, url: string): Promise<CatalogTarget | undefined> {
+  if (url.startsWith("s3://")) return (await import("./buckets.ts")).projectBucketDirectory(project, url);
+  const dir = catalogDirectory(url, project.config.dir);
+  return dir === undefined ? undefined : directoryTarget(dir);
 }
 
 export function catalogKeys({ config }: Project, name: string): readonly MinisignKey[] {
@@ -51,8 +56,8 @@ export function catalogKeys({ config }: Project, name: string): readonly Minisig
   });
 }
 
-export function openProjectCatalog(project: Project, name: string): Promise<OpenedCatalog> {
-  const { source, keys } = projectCatalog(project, name);
+export async function openProjectCatalog(project: Project, name: string): Promise<OpenedCatalog> {
+  const { source, keys } = await projectCatalog(project, name);
   const { offline, signal, dataDir } = project.session;
   if (offline && !fs.existsSync(source.address))
     throw new BootwrightError("OFFLINE", `catalog ${name} is at ${source.address}, which --offline forbids to ask`);

@@ -25,7 +25,7 @@ export async function kernelPublish(session: Session, { names, dryRun }: KernelP
   const bundles = await buildBundles(project, chosen);
   const done: (Published & { catalog: string })[] = [];
   for (const [catalog, some] of Map.groupBy(bundles, ({ catalog }) => catalog)) {
-    const published = await publishBundles(catalogTarget(project, catalog), {
+    const published = await publishBundles(await catalogTarget(project, catalog), {
       bundles: some.map(({ bundle }) => bundle),
       name: catalog,
       secret: loadCatalogKey(project.config.keys[project.config.catalogs[catalog]!.sign!]!, project.config.dir),

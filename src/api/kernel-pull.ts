@@ -9,6 +9,7 @@ import { type BundleWish, findBundle } from "../catalog/open-catalog.ts";
 import { fetchBundle } from "../source/fetch.ts";
 import { importArchive } from "../source/import-archive.ts";
 import { blobOf, treeOf } from "../stage/stage.ts";
+import { objectBytes } from "./buckets.ts";
 import { runPlanned } from "./build.ts";
 import { isoNow, openProjectCatalog } from "./catalogs.ts";
 import { describeOwn } from "./kernel-list.ts";
@@ -52,7 +53,10 @@ async function pull(project: Project, { from, wish }: { from: string; wish: Bund
   const name = `${entry.name}-${entry.version}`;
   const fetch = fetchBundle(
     { name, sha256: entry.sha256, size: entry.size },
-    { context: { offline: session.offline, aptSources: () => [] }, url, file: undefined },
+    {
+      ...{ offline: session.offline, url, file: undefined },
+      objectBytes: (object) => objectBytes({ config, session }, object),
+    },
   );
   const unpacked = importArchive({ name: `unpack:${name}`, archive: blobOf(fetch, "file"), what: name });
   const opened = openBundle({

@@ -111,6 +111,9 @@ function planContext({ config, session, store }: Project, lock: Lock): PlanConte
     layerBytes: async function* (image, layer, options) {
       yield* (await import("./registry-images.ts")).layerBytes({ session, config }, { image, layer, ...options });
     },
+    objectBytes: async function* (object) {
+      yield* (await import("./buckets.ts")).objectBytes({ config, session }, object);
+    },
     ownBundle: (sha256) => library.list().find((one) => one.sha256 === sha256)?.file,
   });
 }

@@ -177,6 +177,36 @@ export const ERROR_CODES = {
     title: "A registry allows no more requests for now",
     help: "Short waits are kept by themselves. Log in, since registries allow more to whom they know, or try again later.",
   },
+  CREDENTIALS_INVALID: {
+    exit: "usage",
+    title: "What says who we are in an object store is not complete",
+    help: "The message says where it was found: environment variables, or the shared files of AWS tools.",
+  },
+  CREDENTIALS_REFUSED: {
+    exit: "network",
+    title: "An object store does not take the credentials",
+    help: "The message says where they came from. They may be wrong, have expired, or belong to another store.",
+  },
+  BUCKET_UNKNOWN: {
+    exit: "network",
+    title: "An object store has no such bucket",
+    help: "Check its name, and its endpoint in `buckets`. Buckets are made by their owner.",
+  },
+  OBJECT_UNKNOWN: {
+    exit: "network",
+    title: "A bucket has no such object",
+    help: "The message names it.",
+  },
+  OBJECT_DENIED: {
+    exit: "network",
+    title: "An object store does not let us do this",
+    help: "The message says as whom it was asked, and what the server says.",
+  },
+  OBJECT_REFUSED: {
+    exit: "network",
+    title: "An object store did not do what it was asked",
+    help: "What the server says is shown below the message.",
+  },
   OFFLINE: {
     exit: "network",
     title: "A byte is missing and `--offline` forbids fetching it",

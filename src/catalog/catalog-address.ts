@@ -5,11 +5,11 @@ import { bundlePath } from "./catalog-index.ts";
 
 /** The directory, when the catalog is one that can be reached as files. */
 export function catalogDirectory(url: string, projectDir: string): string | undefined {
-  if (/^https?:\/\//.test(url)) return undefined;
+  if (/^(https?|s3):\/\//.test(url)) return undefined;
   return url.startsWith("file://") ? fileURLToPath(url) : path.resolve(projectDir, url);
 }
 
-/** Where a bundle's bytes are: http(s) or file. */
+/** Where a bundle's bytes are: http(s), s3 or file. */
 export function bundleUrl(url: string, { projectDir, sha256 }: { projectDir: string; sha256: string }): string {
   const dir = catalogDirectory(url, projectDir);
   return dir === undefined

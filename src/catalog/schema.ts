@@ -6,7 +6,9 @@ export const catalogSchema = z.strictObject({
   url: z
     .string()
     .min(1)
-    .describe("Where it lies: an address (http, https, file), or a directory, which can also be published to."),
+    .describe(
+      "Where it lies: an address to read (http, https), or one that can also be published to: a directory, s3://BUCKET/PREFIX.",
+    ),
   keys: z.array(hostPath()).min(1).describe("minisign public keys, as files; an index signed with any of them counts."),
   sign: nameText().optional().describe("Key of `keys` to publish with. Default: catalog."),
 });

@@ -10,6 +10,7 @@ import { catalogSchema, publicationSchema } from "../catalog/schema.ts";
 import { imageSchema } from "../image/schema.ts";
 import { initramfsShape } from "../initramfs/schema.ts";
 import { kernelSchema } from "../kernel/schema.ts";
+import { bucketSchema } from "../s3/schema.ts";
 import { keySchema, secureBootSchema } from "../sign/schema.ts";
 import { sourcesSchema } from "../source/schema.ts";
 import { treeContentShape, treeSchema } from "../tree/schema.ts";
@@ -57,6 +58,9 @@ const plural = {
     .describe("Directory of signatures that were made on another machine; `attach` puts them there."),
   secureBoot: secureBootSchema.optional().describe("What Secure Boot trusts: the contents of PK, KEK, db and dbx."),
   update: updateSchema.optional().describe("How machines with two slots take new releases."),
+  buckets: namedMap(bucketSchema)
+    .default({})
+    .describe("Where the object stores are that `s3://NAME/…` means, by bucket."),
   catalogs: namedMap(catalogSchema).default({}).describe("Catalogs of kernels, by name."),
   publish: namedMap(publicationSchema).default({}).describe("What to publish, by name."),
 };

@@ -15,6 +15,14 @@ export interface FetchContext {
   readonly aptSources: () => readonly AptSource[];
 }
 
+/** The bytes at an `s3://` address. */
+export type ObjectBytes = (object: {
+  readonly url: string;
+  readonly size: number;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}) => AsyncIterable<Uint8Array>;
+
 export function fetchPackage(
   pin: LockedPackage,
   context: FetchContext,
@@ -42,18 +50,25 @@ export function fetchFile(
 /** A bundle of a catalog. `file` is a copy that this user has; it serves offline, too. */
 export function fetchBundle(
   { name, sha256, size }: { name: string; sha256: string; size: number },
-  { context, url, file }: { context: FetchContext; url: string | undefined; file: string | undefined },
+  from: {
+    readonly offline: boolean;
+    readonly url: string | undefined;
+    readonly file: string | undefined;
+    readonly objectBytes: ObjectBytes;
+  },
 ): Stage<Record<never, never>, { file: BlobArtifact }> {
   const what = `bundle ${name}`;
-  const from = file === undefined ? url : pathToFileURL(file).href;
+  const { offline, file, objectBytes } = from;
+  const url = file === undefined ? from.url : pathToFileURL(file).href;
   return fetchStage(
     `fetch:${name}`,
     { hash: sha256, size },
     {
-      context: { ...context, offline: context.offline && file === undefined },
+      context: { offline: offline && file === undefined },
       what,
       open: (options) => {
-        if (from !== undefined) return download(from, { ...options, maxSize: size });
+        if (url?.startsWith("s3://")) return objectBytes({ url, size, ...options });
+        if (url !== undefined) return download(url, { ...options, maxSize: size });
         throw new BootwrightError("PATH_MISSING", `${what} is not among this user's own bundles`, {
           hint: `bootwright kernel import ${name} --from DIR`,
         });

@@ -1,0 +1,34 @@
+/** Opens buckets for a project: as its config says, with this user's credentials. Loaded only where an address is `s3://…`. */
+import { BootwrightError } from "../base/errors.ts";
+import type { Emit } from "../base/events.ts";
+import type { ResolvedConfig } from "../config/resolved.ts";
+import { parseS3Address } from "../s3/address.ts";
+import type { Bucket } from "../s3/bucket.ts";
+import { type BucketDirectory, bucketDirectory } from "../s3/bucket-directory.ts";
+import { readObject } from "../s3/objects.ts";
+import { openBucket } from "../s3/open-bucket.ts";
+import type { Session } from "./session.ts";
+
+/** Throws OFFLINE, PATH_MISSING. */
+export function projectBucketDirectory(
+  { config, session }: { config: ResolvedConfig; session: Session },
+  url: string,
+): BucketDirectory {
+  if (session.offline) throw new BootwrightError("OFFLINE", `${url} would be asked, which --offline forbids`);
+  const { bucket, prefix } = parseS3Address(url);
+  return bucketDirectory(projectBucket({ config, session }, bucket), prefix);
+}
+
+/** An object's bytes. The caller checks the digest. */
+export async function* objectBytes(
+  { config, session }: { config: ResolvedConfig; session: Session },
+  { url, size, ...channels }: { url: string; size: number; emit: Emit; signal: AbortSignal },
+): AsyncGenerator<Uint8Array> {
+  const { bucket, prefix } = parseS3Address(url);
+  yield* readObject(projectBucket({ config, session: { ...session, ...channels } }, bucket), prefix, { size });
+}
+
+function projectBucket({ config, session }: { config: ResolvedConfig; session: Session }, name: string): Bucket {
+  const { env, emit, signal } = session;
+  return openBucket(name, { settings: config.buckets[name], projectDir: config.dir, ...{ env, emit, signal } });
+}

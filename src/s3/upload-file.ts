@@ -1,0 +1,227 @@
+/**
+ * Brings a file into a bucket: a small one in one request, a large one in parts, some at once. Parts of an upload that was
+ * cut off are kept by the server, and the next upload of the object goes on with them.
+ */
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import { BootwrightError } from "../base/errors.ts";
+import { type Bucket, bytesPayload, type Payload } from "./bucket.ts";
+import { headObject, putObject, unquoted } from "./objects.ts";
+import { parseXml, readXmlBody } from "./xml.ts";
+
+export interface LocalFile {
+  readonly local: string;
+  readonly size: number;
+  /** Hex, of the whole file. */
+  readonly sha256: string;
+}
+
+export interface UploadOptions {
+  readonly type?: string;
+  /** Bytes; a larger file goes in parts of this size. At least 5 MiB, S3's own bound. */
+  readonly partSize?: number;
+  readonly progress?: (done: number) => void;
+}
+
+const MIB = 1024 * 1024;
+/** Of one upload. Each holds a part in memory. */
+const AT_ONCE = 4;
+/** S3: "Amazon S3 multipart upload limits". */
+const MAX_PARTS = 10_000;
+const MAX_SIZE = 5 * 1024 ** 4;
+
+/** Checked by its size afterwards; each part's bytes are checked by the server. Throws LIMIT_EXCEEDED, OBJECT_REFUSED, and what requests throw. */
+export async function uploadFile(
+  bucket: Bucket,
+  key: string,
+  { file, ...options }: UploadOptions & { readonly file: LocalFile },
+): Promise<void> {
+  const { partSize = 16 * MIB } = options;
+  if (file.size > MAX_SIZE)
+    throw new BootwrightError(
+      "LIMIT_EXCEEDED",
+      `${file.local} has ${file.size} bytes; an object has at most ${MAX_SIZE}`,
+    );
+  if (file.size <= partSize) {
+    await putObject(bucket, key, {
+      body: filePayload(file),
+      ...(options.type !== undefined && { type: options.type }),
+    });
+    options.progress?.(file.size);
+  } else
+    await uploadParts(bucket, key, {
+      file,
+      ...options,
+      partSize: Math.max(partSize, Math.ceil(file.size / MAX_PARTS / MIB) * MIB),
+    });
+  const there = await headObject(bucket, key);
+  if (there?.size !== file.size)
+    throw new BootwrightError(
+      "OBJECT_REFUSED",
+      `${bucket.label}/${key} has ${there === undefined ? "no" : there.size} bytes after an upload of ${file.size}`,
+      { hint: "another program may write the same object" },
+    );
+}
+
+/** Forgets what unfinished uploads of an object have brought. */
+export async function abortUploads(bucket: Bucket, key: string): Promise<void> {
+  for (const id of await unfinishedUploads(bucket, key)) {
+    const { response } = await bucket.send({
+      ...{ method: "DELETE", key, query: { uploadId: id }, what: `end an upload of ${bucket.label}/${key}` },
+      accept: [404],
+    });
+    await response.body.dump();
+  }
+}
+
+function filePayload({ local, size, sha256 }: LocalFile): Payload {
+  return { size, sha256, open: () => fs.createReadStream(local, { highWaterMark: 256 * 1024 }) };
+}
+
+async function uploadParts(
+  bucket: Bucket,
+  key: string,
+  options: UploadOptions & { file: LocalFile; partSize: number },
+): Promise<void> {
+  const { file, partSize, type, progress } = options;
+  const count = Math.ceil(file.size / partSize);
+  const [found] = await unfinishedUploads(bucket, key);
+  const id = found ?? (await createUpload(bucket, key, type));
+  const kept = found === undefined ? new Map<number, Part>() : await uploadedParts(bucket, { key, id });
+  const etags: string[] = new Array(count);
+  const handle = await fs.promises.open(file.local, "r");
+  let [next, done] = [0, 0];
+  const worker = async (): Promise<void> => {
+    while (next < count) {
+      const part = next++;
+      const bytes = await readPart(handle, { ...file, at: part * partSize, length: partSize });
+      etags[part] = await putPart(bucket, { key, id, part: part + 1, bytes, kept: kept.get(part + 1) });
+      done += bytes.length;
+      progress?.(done);
+    }
+  };
+  try {
+    // All of them end before the file is closed; the first failure is told.
+    const ended = await Promise.allSettled(Array.from({ length: Math.min(AT_ONCE, count) }, worker));
+    const failed = ended.find((one) => one.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  } finally {
+    await handle.close();
+  }
+  await completeUpload(bucket, { key, id, etags });
+}
+
+interface Part {
+  readonly size: number;
+  readonly etag: string;
+}
+
+async function putPart(
+  bucket: Bucket,
+  { key, id, part, bytes, kept }: { key: string; id: string; part: number; bytes: Buffer; kept: Part | undefined },
+): Promise<string> {
+  // The etag of a part that is not encrypted with the owner's key is its MD5; if it is something else, the part is sent again.
+  if (kept?.size === bytes.length && kept.etag === createHash("md5").update(bytes).digest("hex")) return kept.etag;
+  const { response } = await bucket.send({
+    ...{ method: "PUT", key, query: { partNumber: String(part), uploadId: id }, body: bytesPayload(bytes) },
+    what: `write part ${part} of ${bucket.label}/${key}`,
+  });
+  await response.body.dump();
+  const etag = response.headers.etag;
+  if (typeof etag !== "string")
+    throw new BootwrightError("OBJECT_REFUSED", `${bucket.label}: part ${part} of ${key} was taken without an etag`);
+  return unquoted(etag);
+}
+
+async function readPart(
+  handle: fs.promises.FileHandle,
+  { local, size, at, length }: LocalFile & { at: number; length: number },
+): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(Math.min(length, size - at));
+  for (let got = 0; got < bytes.length; ) {
+    const { bytesRead } = await handle.read(bytes, got, bytes.length - got, at + got);
+    if (bytesRead === 0)
+      throw new BootwrightError("IO", `${local} is shorter than its ${size} bytes`, {
+        hint: "it was changed meanwhile",
+      });
+    got += bytesRead;
+  }
+  return bytes;
+}
+
+async function createUpload(bucket: Bucket, key: string, type = "application/octet-stream"): Promise<string> {
+  const what = `begin an upload of ${bucket.label}/${key}`;
+  const { response } = await bucket.send({
+    method: "POST",
+    key,
+    query: { uploads: "" },
+    headers: { "content-type": type },
+    what,
+  });
+  return textOf(
+    parseXml(await readXmlBody(response), bucket.label)
+      .find("UploadId")
+      ?.text(),
+    what,
+  );
+}
+
+/** Ids of an object's uploads that were never completed, the newest first. */
+async function unfinishedUploads(bucket: Bucket, key: string): Promise<readonly string[]> {
+  const what = `list uploads of ${bucket.label}/${key}`;
+  const { response } = await bucket.send({ method: "GET", query: { uploads: "", prefix: key }, what });
+  const uploads =
+    parseXml(await readXmlBody(response), bucket.label)
+      .find("ListMultipartUploadsResult")
+      ?.all("Upload") ?? [];
+  return uploads
+    .filter((one) => one.text("Key") === key)
+    .sort((a, b) => Date.parse(b.text("Initiated")) - Date.parse(a.text("Initiated")))
+    .map((one) => one.text("UploadId"));
+}
+
+async function uploadedParts(bucket: Bucket, { key, id }: { key: string; id: string }): Promise<Map<number, Part>> {
+  const parts = new Map<number, Part>();
+  let marker: string | undefined;
+  do {
+    const query = { uploadId: id, ...(marker !== undefined && { "part-number-marker": marker }) };
+    const { response } = await bucket.send({
+      method: "GET",
+      key,
+      query,
+      what: `list parts of ${bucket.label}/${key}`,
+      accept: [404],
+    });
+    const page = parseXml(await readXmlBody(response), bucket.label).find("ListPartsResult");
+    for (const one of page?.all("Part") ?? [])
+      parts.set(Number(one.text("PartNumber")), { size: Number(one.text("Size")), etag: unquoted(one.text("ETag")) });
+    marker = page?.text("IsTruncated") === "true" ? page.text("NextPartNumberMarker") : undefined;
+  } while (marker);
+  return parts;
+}
+
+async function completeUpload(
+  bucket: Bucket,
+  { key, id, etags }: { key: string; id: string; etags: readonly string[] },
+): Promise<void> {
+  const what = `complete ${bucket.label}/${key}`;
+  const parts = etags.map((etag, i) => `<Part><PartNumber>${i + 1}</PartNumber><ETag>"${etag}"</ETag></Part>`);
+  const document = `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${parts.join("")}</CompleteMultipartUpload>`;
+  const { response } = await bucket.send({
+    ...{ method: "POST", key, query: { uploadId: id }, body: bytesPayload(Buffer.from(document)), what },
+    headers: { "content-type": "application/xml" },
+  });
+  // What fails while the server joins the parts is told with status 200.
+  const answer = parseXml(await readXmlBody(response), bucket.label);
+  if (answer.find("CompleteMultipartUploadResult") === undefined)
+    throw new BootwrightError("OBJECT_REFUSED", `cannot ${what}`, {
+      detail: `the server says: ${shownMessage(answer.find("Message")?.text())}`,
+    });
+}
+
+const shownMessage = (message: string | undefined): string => message?.slice(0, 500) || "nothing";
+
+function textOf(text: string | undefined, what: string): string {
+  if (!text) throw new BootwrightError("FORMAT_INVALID", `cannot ${what}: the answer has no id`);
+  return text;
+}

@@ -1,0 +1,231 @@
+/** The object store client against real servers: Ceph's gateway, and Swift, which has no conditional writes. */
+import { createHash, randomBytes } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import {
+  CreateBucketCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { BootwrightError } from "../../src/base/errors.ts";
+import { Bucket, type BucketOptions, bytesPayload } from "../../src/s3/bucket.ts";
+import { createOnce } from "../../src/s3/create-once.ts";
+import {
+  copyObject,
+  deleteObject,
+  getObject,
+  headObject,
+  listObjects,
+  type ObjectInfo,
+  putObject,
+  readObject,
+} from "../../src/s3/objects.ts";
+import { abortUploads, uploadFile } from "../../src/s3/upload-file.ts";
+import { type S3Server, startCeph } from "../servers/ceph.ts";
+import { startSwift } from "../servers/swift.ts";
+import { temporaryDir } from "../support/test-session.ts";
+import { publishAndPull } from "./published.ts";
+
+const MIB = 1024 * 1024;
+/** Names that a client has to encode, and that others have got wrong. */
+const ODD_NAMES = [
+  "plain",
+  "with space",
+  "a+b&c=d",
+  "umläut/日本語",
+  "per%20cent",
+  "dots...txt",
+  "quote'(*)!~",
+  "q?x#y;z",
+];
+
+describe.each([
+  { name: "Ceph", start: startCeph, anonymous: "OBJECT_DENIED" },
+  // Without a signature it takes a request for one of its own protocol.
+  { name: "Swift", start: startSwift, anonymous: "OBJECT_REFUSED" },
+])("$name", ({ start, anonymous }) => {
+  let server: S3Server;
+  let sdk: S3Client;
+  let bucket: Bucket;
+
+  const open = (options: Partial<BucketOptions> = {}) => openBucket(server, options);
+
+  afterAll(() => server?.stop());
+  beforeAll(async () => {
+    server = await start(temporaryDir("bootwright-s3-"));
+    sdk = awsClient(server);
+    await sdk.send(new CreateBucketCommand({ Bucket: "releases" }));
+    bucket = open();
+  });
+
+  test.each(ODD_NAMES)("an object named %j is what the AWS SDK reads, and the other way round", async (key) => {
+    const bytes = randomBytes(1000);
+    await putObject(bucket, key, { body: bytesPayload(bytes), type: "application/x-test" });
+    const theirs = await sdk.send(new GetObjectCommand({ Bucket: "releases", Key: key }));
+    expect(theirs.ContentType).toBe("application/x-test");
+    expect(Buffer.from(await theirs.Body!.transformToByteArray()).equals(bytes)).toBe(true);
+    await sdk.send(new PutObjectCommand({ Bucket: "releases", Key: `sdk/${key}`, Body: "by the SDK" }));
+    expect((await getObject(bucket, `sdk/${key}`, { maxSize: 100 }))?.toString()).toBe("by the SDK");
+    expect(await headObject(bucket, `sdk/${key}`)).toMatchObject({ key: `sdk/${key}`, size: 10 });
+  });
+
+  test("look, range, copy, delete; what is not there", async () => {
+    const bytes = randomBytes(5000);
+    await putObject(bucket, "a b/one", { body: bytesPayload(bytes) });
+    const md5 = createHash("md5").update(bytes).digest("hex");
+    expect(await headObject(bucket, "a b/one")).toMatchObject({ size: 5000, etag: md5 });
+    await copyObject(bucket, { from: "a b/one", to: "a b/two" });
+    const rest: Uint8Array[] = [];
+    for await (const chunk of readObject(bucket, "a b/two", { from: 4000, size: 5000 })) rest.push(chunk);
+    expect(Buffer.concat(rest).equals(bytes.subarray(4000))).toBe(true);
+    await deleteObject(bucket, "a b/two");
+    await deleteObject(bucket, "a b/two");
+    expect(await headObject(bucket, "a b/two")).toBeUndefined();
+    expect(await getObject(bucket, "a b/two", { maxSize: 9 })).toBeUndefined();
+    await expect(getObject(bucket, "a b/one", { maxSize: 9 })).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
+    await expect(copyObject(bucket, { from: "nothing", to: "x" })).rejects.toMatchObject({ code: "OBJECT_UNKNOWN" });
+    await expect(getObject(bucket, "a/../b", { maxSize: 9 })).rejects.toMatchObject({ code: "PATH_UNSAFE" });
+  });
+
+  test("a listing of many pages is the SDK's", async () => {
+    const keys = Array.from(
+      { length: 45 },
+      (_, i) => `many/${String(i).padStart(5, "0")}${i % 9 === 0 ? " +ä&<>" : ""}`,
+    );
+    await Promise.all(keys.map((key) => putObject(bucket, key, { body: bytesPayload(Buffer.from(key)) })));
+    const ours = await listing(bucket, "many/", 20);
+    expect(ours.map(({ key }) => key)).toEqual(keys);
+    const theirs = await sdk.send(new ListObjectsV2Command({ Bucket: "releases", Prefix: "many/" }));
+    expect(ours.map(({ key, size, etag }) => ({ key, size, etag }))).toEqual(
+      theirs.Contents!.map(({ Key, Size, ETag }) => ({ key: Key, size: Size, etag: ETag!.replaceAll('"', "") })),
+    );
+    expect(await listing(bucket, "no such prefix/")).toEqual([]);
+  });
+
+  test("a file goes in parts; one that was cut off goes on where it was, or is forgotten", async () => {
+    const file = localFile(11 * MIB + 17);
+    await uploadFile(bucket, "big", { file, partSize: 5 * MIB });
+    expect(await digestOfObject(bucket, "big")).toBe(file.sha256);
+
+    const upload = await sdk.send(new CreateMultipartUploadCommand({ Bucket: "releases", Key: "resumed" }));
+    const half = { Bucket: "releases", Key: "resumed", UploadId: upload.UploadId! };
+    const bytes = fs.readFileSync(file.local);
+    await sdk.send(new UploadPartCommand({ ...half, PartNumber: 2, Body: bytes.subarray(5 * MIB, 10 * MIB) }));
+    // Of another file: it must not be taken over.
+    await sdk.send(new UploadPartCommand({ ...half, PartNumber: 1, Body: randomBytes(5 * MIB) }));
+    const sent: string[] = [];
+    const counted = open({ emit: () => {} });
+    const send = counted.send.bind(counted);
+    counted.send = (request) => {
+      if (request.method === "PUT") sent.push(request.query?.partNumber ?? "");
+      return send(request);
+    };
+    await uploadFile(counted, "resumed", { file, partSize: 5 * MIB });
+    expect(sent.sort()).toEqual(["1", "3"]);
+    expect(await digestOfObject(bucket, "resumed")).toBe(file.sha256);
+
+    await sdk.send(new CreateMultipartUploadCommand({ Bucket: "releases", Key: "forgotten" }));
+    await abortUploads(bucket, "forgotten");
+    const left = await sdk.send(new ListMultipartUploadsCommand({ Bucket: "releases" }));
+    expect(left.Uploads ?? []).toEqual([]);
+    expect(await headObject(bucket, "forgotten")).toBeUndefined();
+  });
+
+  test("an object is made once, whoever tries", async () => {
+    const tries = Array.from({ length: 6 }, (_, i) => ({ bytes: Buffer.from(`publisher ${i}`), own: open() }));
+    const won = await Promise.all(tries.map(({ own, bytes }) => createOnce(own, "once/1", { bytes, scratch: "tmp/" })));
+    expect(won.filter(Boolean)).toHaveLength(1);
+    const winner = tries[won.indexOf(true)]!;
+    expect(await getObject(bucket, "once/1", { maxSize: 100 })).toEqual(winner.bytes);
+    expect(await createOnce(bucket, "once/1", { bytes: Buffer.from("late"), scratch: "tmp/" })).toBe(false);
+    expect(await getObject(bucket, "once/1", { maxSize: 100 })).toEqual(winner.bytes);
+    // No lease and no probe is left.
+    expect(await listing(bucket, "tmp/")).toEqual([]);
+  }, 120_000);
+
+  test("an address that is signed works without credentials, for a while", async () => {
+    await putObject(bucket, "for others +1", { body: bytesPayload(Buffer.from("shared")) });
+    const url = await bucket.presign("for others +1", { seconds: 60 });
+    expect(await (await fetch(url)).text()).toBe("shared");
+    expect((await fetch(url.replace("others", "nobody"))).status).toBe(403);
+  });
+
+  test("a kernel catalog: two publish at once, a third builds from it, and the secret key is nowhere", async () => {
+    await publishAndPull(server);
+  }, 300_000);
+
+  test("refusals say who was refused what", async () => {
+    const refused = (options: Partial<BucketOptions>) =>
+      getObject(open(options), "plain", { maxSize: 10_000 }).then(
+        () => expect.unreachable(),
+        (error: BootwrightError) => error,
+      );
+    const wrong = { accessKey: server.accessKey, secretKey: "not this one", from: "AWS_ACCESS_KEY_ID" };
+    const unknown = { accessKey: "NOBODY:x", secretKey: "x", from: "profile work" };
+    const [badSecret, badKey, nobody, noBucket] = [
+      await refused({ credentials: async () => wrong }),
+      await refused({ credentials: async () => unknown }),
+      await refused({ credentials: async () => undefined }),
+      await refused({ name: "no-such-bucket" }),
+    ];
+    expect(badSecret).toMatchObject({ code: "CREDENTIALS_REFUSED" });
+    expect(badSecret.message).toContain(`${server.accessKey} (AWS_ACCESS_KEY_ID)`);
+    expect(badKey).toMatchObject({ code: expect.stringMatching(/CREDENTIALS_REFUSED|OBJECT_DENIED/) });
+    expect(badKey.message).toContain("NOBODY:x (profile work)");
+    expect(nobody).toMatchObject({ code: anonymous, hint: expect.stringContaining("AWS_ACCESS_KEY_ID") });
+    expect(noBucket).toMatchObject({
+      code: "BUCKET_UNKNOWN",
+      message: expect.stringContaining("no bucket no-such-bucket"),
+    });
+    for (const error of [badSecret, badKey, nobody, noBucket])
+      expect(`${error.message} ${error.detail} ${error.hint} ${error.cause}`).not.toMatch(/not this one|SKTEST/);
+  });
+
+  test("a host whose clock is wrong goes by the server's", async () => {
+    const skewed = open({ clock: () => Date.now() - 3_600_000 });
+    expect(await getObject(skewed, "plain", { maxSize: 10_000 })).toHaveLength(1000);
+  });
+});
+
+function openBucket(server: S3Server, options: Partial<BucketOptions>): Bucket {
+  const { endpoint, region, accessKey, secretKey } = server;
+  return new Bucket({
+    ...{ name: "releases", endpoint, region, addressing: "path", emit: () => {}, signal: new AbortController().signal },
+    credentials: async () => ({ accessKey, secretKey, from: "the test" }),
+    ...options,
+  });
+}
+
+function awsClient({ endpoint, region, accessKey, secretKey }: S3Server): S3Client {
+  return new S3Client({
+    ...{ endpoint, region, forcePathStyle: true },
+    credentials: { accessKeyId: accessKey, secretAccessKey: secretKey },
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+  });
+}
+
+async function listing(bucket: Bucket, prefix: string, page?: number): Promise<readonly ObjectInfo[]> {
+  const found: ObjectInfo[] = [];
+  for await (const one of listObjects(bucket, prefix, page === undefined ? {} : { page })) found.push(one);
+  return found;
+}
+
+function localFile(size: number): { local: string; size: number; sha256: string } {
+  const bytes = randomBytes(size);
+  const local = path.join(temporaryDir(), "file");
+  fs.writeFileSync(local, bytes);
+  return { local, size, sha256: createHash("sha256").update(bytes).digest("hex") };
+}
+
+async function digestOfObject(bucket: Bucket, key: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of readObject(bucket, key)) hash.update(chunk);
+  return hash.digest("hex");
+}
