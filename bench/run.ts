@@ -16,6 +16,7 @@ import { type BenchRow, rows as formatRows } from "./formats.ts";
 import { bootRows as kernelBootRows, linkRows } from "./kernel.ts";
 import { rows as ociRows } from "./oci.ts";
 import { rows as registryRows } from "./registry.ts";
+import { rows as s3Rows } from "./s3.ts";
 import { cpuSeconds, rows as signedRows } from "./signed.ts";
 
 interface Row extends BenchRow {
@@ -49,6 +50,7 @@ const GROUPS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   "kernel-link": () => linkRows({ makeProject, writeFile, bootwright, run, median, settle }),
   oci: () => ociRows({ makeProject, writeFile, bootwright, median, settle, measured }),
   registry: () => registryRows({ makeProject, writeFile, bootwright, median, settle, measured }),
+  s3: () => s3Rows(path.join(dir, "ceph")),
   signed: () => signedRows({ makeProject, writeFile, bootwright, median, settle, cpu }),
 };
 
