@@ -4,7 +4,7 @@ import path from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { readIfExists } from "../base/fs.ts";
-import { catalogDirectory } from "../catalog/catalog-address.ts";
+import { catalogDirectory, catalogRepository } from "../catalog/catalog-address.ts";
 import { directoryTarget } from "../catalog/directory-target.ts";
 import { Library } from "../catalog/library.ts";
 import { findBundle, type OpenedCatalog, openCatalog } from "../catalog/open-catalog.ts";
@@ -41,6 +41,7 @@ export async function catalogTarget(project: Project, name: string): Promise<Cat
 
 async function writableCatalog(project: Project, url: string): Promise<CatalogTarget | undefined> {
   if (url.startsWith("s3://")) return (await import("./buckets.ts")).projectBucketDirectory(project, url);
+  if (catalogRepository(url) !== undefined) return (await import("./registry-images.ts")).registryCatalog(project, url);
   const dir = catalogDirectory(url, project.config.dir);
   return dir === undefined ? undefined : directoryTarget(dir);
 }
@@ -57,6 +58,8 @@ export function catalogKeys({ config }: Project, name: string): readonly Minisig
 }
 
 export async function openProjectCatalog(project: Project, name: string): Promise<OpenedCatalog> {
+  if (project.session.offline && catalogRepository(project.config.catalogs[name]!.url) !== undefined)
+    throw new BootwrightError("OFFLINE", `catalog ${name} is in a registry, which --offline forbids to ask`);
   const { source, keys } = await projectCatalog(project, name);
   const { offline, signal, dataDir } = project.session;
   if (offline && !fs.existsSync(source.address))

@@ -7,6 +7,7 @@ import { BootwrightError } from "../base/errors.ts";
 import { closeConnections } from "../base/http.ts";
 import { keepYoungSpaceSmall } from "../base/short-lived-memory.ts";
 import { formatSize } from "../base/size.ts";
+import { TITLE } from "../formats/oci-content.ts";
 import { type Credentials, findCredentials } from "../oci/auth-file.ts";
 import type { CopyEvent } from "../oci/copy.ts";
 import { Registry } from "../oci/registry.ts";
@@ -64,7 +65,7 @@ export function showCopying({ emit }: Session, verb: string): (event: CopyEvent)
   const began = new Map<string, number>();
   return (event) => {
     const { descriptor } = event;
-    const stage = `${verb} ${shortDigest(descriptor.hash)}`;
+    const stage = `${verb} ${descriptor.annotations.get(TITLE) ?? shortDigest(descriptor.hash)}`;
     const digest: Digest = descriptor;
     if (event.type === "start") {
       began.set(digest.hash, systemClock.elapsed());

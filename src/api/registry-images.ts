@@ -3,14 +3,17 @@ import path from "node:path";
 import type { Digest } from "../base/digest.ts";
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
+import type { CatalogTarget } from "../catalog/target.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import { checkOciDocumentSize, parseOciConfig, parseOciManifest } from "../formats/oci.ts";
 import { pullBlob } from "../oci/pull-blob.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
 import { openRepository } from "../oci/repository.ts";
+import { repositoryFiles } from "../oci/repository-files.ts";
 import type { LockedImage } from "../source/lock.ts";
 import type { ImageRequest } from "../source/request.ts";
+import { hashFile } from "../store/blobs.ts";
 import { choose } from "./oci-pull.ts";
 import type { Project } from "./project.ts";
 import { openRegistry } from "./registries.ts";
@@ -57,6 +60,12 @@ export function layerBytes(
 ): AsyncIterable<Uint8Array> {
   const { host, repository } = parseReference(image);
   return pullBlob(projectRegistry(project, { host, emit, signal }), layer, { repository });
+}
+
+/** A catalog in a registry, to read and to publish to. */
+export function registryCatalog(project: Project, url: string): CatalogTarget {
+  const { host, repository } = parseReference(url);
+  return repositoryFiles(projectRegistry(project, { host }), { repository, hashOf: hashFile });
 }
 
 /** As the config says that it is reached. */

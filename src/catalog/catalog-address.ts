@@ -5,11 +5,14 @@ import { bundlePath } from "./catalog-index.ts";
 
 /** The directory, when the catalog is one that can be reached as files. */
 export function catalogDirectory(url: string, projectDir: string): string | undefined {
-  if (/^(https?|s3):\/\//.test(url)) return undefined;
+  if (/^(https?|s3|oci):\/\//.test(url)) return undefined;
   return url.startsWith("file://") ? fileURLToPath(url) : path.resolve(projectDir, url);
 }
 
-/** Where a bundle's bytes are: http(s), s3 or file. */
+/** "HOST/NAME" of a catalog in a registry. */
+export const catalogRepository = (url: string): string | undefined => /^oci:\/\/(.+?)\/*$/.exec(url)?.[1];
+
+/** Where a bundle's bytes are: http(s), s3 or file; a registry has them by their digest alone. */
 export function bundleUrl(url: string, { projectDir, sha256 }: { projectDir: string; sha256: string }): string {
   const dir = catalogDirectory(url, projectDir);
   return dir === undefined

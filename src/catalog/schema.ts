@@ -7,7 +7,7 @@ export const catalogSchema = z.strictObject({
     .string()
     .min(1)
     .describe(
-      "Where it lies: an address to read (http, https), or one that can also be published to: a directory, s3://BUCKET/PREFIX.",
+      "Where it lies: an address to read (http, https), or one that can also be published to: a directory, s3://BUCKET/PREFIX, oci://HOST/NAME.",
     ),
   keys: z.array(hostPath()).min(1).describe("minisign public keys, as files; an index signed with any of them counts."),
   sign: nameText().optional().describe("Key of `keys` to publish with. Default: catalog."),

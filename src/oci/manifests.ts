@@ -1,4 +1,5 @@
 /** Manifests and indexes of a registry: documents that are kept byte for byte, since their digest is their name. */
+import { systemClock } from "../base/clock.ts";
 import { type Digest, digestOf } from "../base/digest.ts";
 import { BootwrightError, hasCode } from "../base/errors.ts";
 import type { HttpResponse } from "../base/http.ts";
@@ -65,18 +66,7 @@ export async function putManifest(
   reference: RegistryReference,
   document: Document,
 ): Promise<boolean> {
-  const scope = pushScope(reference);
-  const response = await registry.call({
-    method: "PUT",
-    path: manifestPath(
-      reference.tag === undefined ? { ...reference, digest: document.hash } : { ...reference, digest: undefined },
-    ),
-    scopes: [scope],
-    what: `push ${formatReference(reference)}`,
-    expect: [201],
-    headers: { "content-type": document.mediaType },
-    body: document.bytes,
-  });
+  const response = await putDocument(registry, reference, document);
   await response.body.dump();
   const stored = response.headers["docker-content-digest"];
   if (typeof stored === "string" && stored !== `sha256:${document.hash}`)
@@ -88,6 +78,37 @@ export async function putManifest(
   return response.headers["oci-subject"] !== undefined;
 }
 
+const TRIES = 5;
+
+/**
+ * Debian's registry may read a link that another push of the same blob is just writing, and then says that a digest is
+ * invalid. Ours is in memory and right, so it is said again; what is wrong for ever stays so.
+ */
+async function putDocument(
+  registry: Registry,
+  reference: RegistryReference,
+  document: Document,
+): Promise<HttpResponse> {
+  const { clock = systemClock, backoffMs = 500, signal } = registry.options;
+  const { digest: _, ...named } = reference;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await registry.call({
+        method: "PUT",
+        path: manifestPath(named.tag === undefined ? { ...named, digest: document.hash } : named),
+        scopes: [pushScope(reference)],
+        what: `push ${formatReference(reference)}`,
+        expect: [201],
+        headers: { "content-type": document.mediaType },
+        body: document.bytes,
+      });
+    } catch (error) {
+      if (!hasCode(error, "DIGEST_MISMATCH") || attempt === TRIES) throw error;
+      await clock.sleep(Math.min(backoffMs, 100) * attempt, signal);
+    }
+  }
+}
+
 export const pullScope = ({ repository }: { readonly repository: string }): Scope => ({
   repository,
   actions: ["pull"],
@@ -97,8 +118,8 @@ export const pushScope = ({ repository }: { readonly repository: string }): Scop
   actions: ["pull", "push"],
 });
 
-const manifestPath = (reference: Omit<RegistryReference, "digest"> & { digest?: string | undefined }): string =>
-  `${reference.repository}/manifests/${targetOf(reference as RegistryReference)}`;
+const manifestPath = (reference: RegistryReference): string =>
+  `${reference.repository}/manifests/${targetOf(reference)}`;
 
 /** A wrong tag is the commonest mistake: say which there are. */
 async function asking<T>(registry: Registry, reference: RegistryReference, body: () => Promise<T>): Promise<T> {

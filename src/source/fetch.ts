@@ -55,6 +55,8 @@ export function fetchBundle(
     readonly url: string | undefined;
     readonly file: string | undefined;
     readonly objectBytes: ObjectBytes;
+    /** Instead of an address: its bytes out of a registry. */
+    readonly registry?: (options: OpenOptions) => AsyncIterable<Uint8Array>;
   },
 ): Stage<Record<never, never>, { file: BlobArtifact }> {
   const what = `bundle ${name}`;
@@ -67,6 +69,7 @@ export function fetchBundle(
       context: { offline: offline && file === undefined },
       what,
       open: (options) => {
+        if (file === undefined && from.registry !== undefined) return from.registry(options);
         if (url?.startsWith("s3://")) return objectBytes({ url, size, ...options });
         if (url !== undefined) return download(url, { ...options, maxSize: size });
         throw new BootwrightError("PATH_MISSING", `${what} is not among this user's own bundles`, {
