@@ -20,7 +20,7 @@ export default defineProject({
     installer: {
       init: "busybox",
       from: [{ dir: "./installer" }],
-      modules: ["virtio_blk"],
+      modules: ["loop"],
       run: ["/usr/bin/paint"],
       console: "none",
     },

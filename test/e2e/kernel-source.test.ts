@@ -1,5 +1,5 @@
 /**
- * A kernel from source, compiled once for this and for examples/truthdb: both share the run's store. Here it is linked with
+ * A kernel from source, compiled once for this, for examples/truthdb and for verified-root.test.ts: all share the run's store. Here it is linked with
  * another initramfs, and gets a module from elsewhere.
  */
 import fs from "node:fs";
@@ -10,8 +10,8 @@ import type { BuildEvent } from "../../src/base/events.ts";
 import { readLinuxImage } from "../../src/formats/linux-image.ts";
 import { bootFiles, guestOutput } from "../support/booted.ts";
 import { sharedStore, temporaryDir, withProject } from "../support/test-session.ts";
+import { truthdbProject } from "../support/truthdb-project.ts";
 
-const EXAMPLE = path.join(import.meta.dirname, "../../examples/truthdb");
 const MINUTES = 60_000;
 
 const HELLO = {
@@ -34,17 +34,9 @@ MODULE_LICENSE("GPL");
 `,
 };
 
-/** The example, changed. */
-function project(change: (config: string) => string = (config) => config): string {
-  const dir = path.join(temporaryDir(), "truthdb");
-  const leftOut = new Set(["out", "bootwright.lock", "test-results"]);
-  fs.cpSync(EXAMPLE, dir, { recursive: true, filter: (file) => !leftOut.has(path.basename(file)) });
-  const config = path.join(dir, "bootwright.config.ts");
-  // Where Node runs the test itself, nothing tells it what "bootwright" is.
-  const written = fs
-    .readFileSync(config, "utf8")
-    .replace('import { defineProject } from "bootwright";', "const defineProject = <T>(project: T): T => project;");
-  fs.writeFileSync(config, change(written));
+/** The example, changed, with the module beside it. */
+function project(change?: (config: string) => string): string {
+  const dir = truthdbProject(change);
   for (const [name, text] of Object.entries(HELLO)) {
     fs.mkdirSync(path.join(dir, "hello"), { recursive: true });
     fs.writeFileSync(path.join(dir, "hello", name), text);
@@ -97,7 +89,7 @@ test(
     const dir = project((config) =>
       config
         .replace('localversion: "-truthdb",', 'localversion: "-truthdb",\n      modules: [{ source: "./hello" }],')
-        .replace('modules: ["virtio_blk"]', 'modules: ["hello_world", "virtio_blk"]')
+        .replace('modules: ["loop"]', 'modules: ["hello_world", "loop"]')
         .replace("images: {", 'images: {\n    direct: { kind: "kernel", cmdline: "console=ttyS0 quiet" },'),
     );
     const { file, ran } = await build(dir, "direct");

@@ -1,0 +1,20 @@
+/** examples/truthdb, changed: whoever leaves its kernel as it is finds it compiled in the run's store. */
+import fs from "node:fs";
+import path from "node:path";
+import { temporaryDir } from "./test-session.ts";
+
+const EXAMPLE = path.join(import.meta.dirname, "../../examples/truthdb");
+
+/** Gives the directory. */
+export function truthdbProject(change: (config: string) => string = (config) => config): string {
+  const dir = path.join(temporaryDir(), "truthdb");
+  const leftOut = new Set(["out", "bootwright.lock", "test-results"]);
+  fs.cpSync(EXAMPLE, dir, { recursive: true, filter: (file) => !leftOut.has(path.basename(file)) });
+  const config = path.join(dir, "bootwright.config.ts");
+  // Where Node runs the test itself, nothing tells it what "bootwright" is.
+  const written = fs
+    .readFileSync(config, "utf8")
+    .replace('import { defineProject } from "bootwright";', "const defineProject = <T>(project: T): T => project;");
+  fs.writeFileSync(config, change(written));
+  return dir;
+}
