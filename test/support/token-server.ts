@@ -31,6 +31,15 @@ export interface TokenServer {
   lasts: number;
 }
 
+const running: http.Server[] = [];
+
+afterAll(() => {
+  for (const server of running.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
 const SERVICE = "registry.example.org";
 const ISSUER = "tests";
 
@@ -85,10 +94,7 @@ export async function tokenServer(
   });
   server.listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
-  afterAll(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  running.push(server);
   const { port } = server.address() as AddressInfo;
   return {
     auth: { realm: `http://127.0.0.1:${port}/token`, service: SERVICE, issuer: ISSUER, certificate },
