@@ -1,0 +1,73 @@
+/**
+ * A kernel for the other architecture: compiled here by Debian's cross compiler, booted in an emulated machine, with a module
+ * that is loaded there. Only by `npm run test:full`, as it compiles a kernel of its own.
+ */
+import { describe, expect, test } from "vitest";
+import { booted, guestOutput } from "../support/booted.ts";
+import { writeProject } from "../support/test-session.ts";
+
+const PROJECT = `
+name: cross
+arch: aarch64
+kernel:
+  from: source
+  source: { debian: linux-source-6.12 }
+  localversion: -cross
+  config: { base: tinyconfig, fragments: [./small.config], require: [ARM64=y, VIRTIO_BLK=m] }
+initramfs: { init: busybox, modules: [virtio_blk] }
+image: { kind: kernel, cmdline: console=ttyAMA0 quiet }
+`;
+
+/** A serial port, an initramfs, a PCI bus with virtio: as little as shows that the toolchain is the right one. */
+const SMALL = `
+CONFIG_PRINTK=y
+CONFIG_BUG=y
+CONFIG_FUTEX=y
+CONFIG_MULTIUSER=y
+CONFIG_POSIX_TIMERS=y
+CONFIG_BINFMT_ELF=y
+CONFIG_BINFMT_SCRIPT=y
+CONFIG_SHMEM=y
+CONFIG_EPOLL=y
+CONFIG_BLK_DEV_INITRD=y
+CONFIG_RD_ZSTD=y
+CONFIG_DEVTMPFS=y
+CONFIG_PROC_FS=y
+CONFIG_PROC_SYSCTL=y
+CONFIG_SYSFS=y
+CONFIG_TMPFS=y
+CONFIG_TTY=y
+CONFIG_UNIX98_PTYS=y
+CONFIG_ARM_AMBA=y
+CONFIG_SERIAL_AMBA_PL011=y
+CONFIG_SERIAL_AMBA_PL011_CONSOLE=y
+CONFIG_PCI=y
+CONFIG_PCI_HOST_GENERIC=y
+CONFIG_VIRTIO_MENU=y
+CONFIG_VIRTIO_PCI=y
+CONFIG_VIRTIO_CONSOLE=y
+CONFIG_MODULES=y
+CONFIG_BLOCK=y
+CONFIG_BLK_DEV=y
+CONFIG_VIRTIO_BLK=m
+# CONFIG_CPU_ISOLATION is not set
+# CONFIG_HID_SUPPORT is not set
+# CONFIG_INPUT is not set
+# CONFIG_LEGACY_PTYS is not set
+# CONFIG_SERIO is not set
+# CONFIG_SWAP is not set
+# CONFIG_USB_SUPPORT is not set
+# CONFIG_VT is not set
+`;
+
+describe.runIf(process.env.BOOTWRIGHT_TEST_FULL)("a kernel for aarch64", () => {
+  test("is compiled by the cross compiler, boots, and loads its module", { timeout: 3_600_000 }, () =>
+    booted(writeProject(PROJECT, { "small.config": SMALL }), { firmware: "direct" }, async (machine) => {
+      expect(await guestOutput(machine, "uname -rm")).toMatch(/^6\.12\.\d+-cross aarch64\n$/);
+      expect(await guestOutput(machine, "cat /proc/version")).toContain(
+        "(bootwright@bootwright) (aarch64-linux-gnu-gcc ",
+      );
+      expect(await guestOutput(machine, "lsmod")).toMatch(/^virtio_blk /m);
+    }),
+  );
+});
