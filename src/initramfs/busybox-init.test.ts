@@ -102,7 +102,7 @@ ip link set lo up 2>/dev/null
     const { content } = files({ coldplug: true })["/etc/init.d/rcS"]!;
     const loop = content.slice(content.indexOf("seen="));
     // Loading for the first bus makes a second device appear; xargs starts programs, so modprobe is a file here.
-    const fake = `cd $(mktemp -d); echo pci:a >devices
+    const fake = `dir=$(mktemp -d); trap 'rm -r "$dir"' EXIT; cd "$dir"; echo pci:a >devices
 find() { cat devices; }
 xargs() { cat >>asked; echo --- >>asked; grep -q usb:b devices || echo usb:b >>devices; }
 `;
