@@ -1,5 +1,4 @@
 /** The catalogs that a project's config names, opened for reading or publishing. */
-import fs from "node:fs";
 import path from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { BootwrightError } from "../base/errors.ts";
@@ -58,12 +57,11 @@ export function catalogKeys({ config }: Project, name: string): readonly Minisig
 }
 
 export async function openProjectCatalog(project: Project, name: string): Promise<OpenedCatalog> {
-  if (project.session.offline && catalogRepository(project.config.catalogs[name]!.url) !== undefined)
-    throw new BootwrightError("OFFLINE", `catalog ${name} is in a registry, which --offline forbids to ask`);
-  const { source, keys } = await projectCatalog(project, name);
   const { offline, signal, dataDir } = project.session;
-  if (offline && !fs.existsSync(source.address))
-    throw new BootwrightError("OFFLINE", `catalog ${name} is at ${source.address}, which --offline forbids to ask`);
+  const { url } = project.config.catalogs[name]!;
+  if (offline && catalogDirectory(url, project.config.dir) === undefined)
+    throw new BootwrightError("OFFLINE", `catalog ${name} is at ${url}, which --offline forbids to ask`);
+  const { source, keys } = await projectCatalog(project, name);
   return openCatalog(source, { keys, seen: new SeenSerials(dataDir), signal });
 }
 

@@ -2,18 +2,18 @@
 import { BootwrightError } from "../base/errors.ts";
 import { formatSize } from "../base/size.ts";
 import { openBundle } from "../catalog/bundle-reader.ts";
-import { bundleUrl, catalogRepository } from "../catalog/catalog-address.ts";
+import { bundleUrl } from "../catalog/catalog-address.ts";
 import { Library, type LibraryBundle } from "../catalog/library.ts";
 import { decodeManifest, describeBundle } from "../catalog/manifest.ts";
 import { type BundleWish, findBundle } from "../catalog/open-catalog.ts";
 import { fetchBundle } from "../source/fetch.ts";
 import { importArchive } from "../source/import-archive.ts";
 import { blobOf, treeOf } from "../stage/stage.ts";
-import { objectBytes } from "./buckets.ts";
 import { runPlanned } from "./build.ts";
 import { isoNow, openProjectCatalog } from "./catalogs.ts";
 import { describeOwn } from "./kernel-list.ts";
 import { openProject, type Project } from "./project.ts";
+import { remoteBytes } from "./remote-bytes.ts";
 import type { Report, Session } from "./session.ts";
 
 export interface KernelPullOptions {
@@ -50,19 +50,12 @@ async function pull(project: Project, { from, wish }: { from: string; wish: Bund
   const there = library.find(entry);
   if (there?.sha256 === entry.sha256) return there;
   const url = bundleUrl(config.catalogs[from]!.url, { projectDir: config.dir, sha256: entry.sha256 });
-  const repository = catalogRepository(config.catalogs[from]!.url);
   const name = `${entry.name}-${entry.version}`;
   const fetch = fetchBundle(
     { name, sha256: entry.sha256, size: entry.size },
     {
       ...{ offline: session.offline, url, file: undefined },
-      objectBytes: (object) => objectBytes({ config, session }, object),
-      ...(repository !== undefined && {
-        registry: async function* (options) {
-          const layer = { hash: entry.sha256, size: entry.size };
-          yield* (await import("./registry-images.ts")).layerBytes(project, { image: repository, layer, ...options });
-        },
-      }),
+      remoteBytes: (place) => remoteBytes(project, place),
     },
   );
   const unpacked = importArchive({ name: `unpack:${name}`, archive: blobOf(fetch, "file"), what: name });

@@ -111,8 +111,8 @@ function planContext({ config, session, store }: Project, lock: Lock): PlanConte
     layerBytes: async function* (image, layer, options) {
       yield* (await import("./registry-images.ts")).layerBytes({ session, config }, { image, layer, ...options });
     },
-    objectBytes: async function* (object) {
-      yield* (await import("./buckets.ts")).objectBytes({ config, session }, object);
+    remoteBytes: async function* (place) {
+      yield* (await import("./remote-bytes.ts")).remoteBytes({ config, session }, place);
     },
     ownBundle: (sha256) => library.list().find((one) => one.sha256 === sha256)?.file,
   });

@@ -12,8 +12,9 @@ export function catalogDirectory(url: string, projectDir: string): string | unde
 /** "HOST/NAME" of a catalog in a registry. */
 export const catalogRepository = (url: string): string | undefined => /^oci:\/\/(.+?)\/*$/.exec(url)?.[1];
 
-/** Where a bundle's bytes are: http(s), s3 or file; a registry has them by their digest alone. */
+/** Where a bundle's bytes are: http(s), s3 or file; of a registry its repository, which has them by their digest. */
 export function bundleUrl(url: string, { projectDir, sha256 }: { projectDir: string; sha256: string }): string {
+  if (catalogRepository(url) !== undefined) return url;
   const dir = catalogDirectory(url, projectDir);
   return dir === undefined
     ? `${url.replace(/\/+$/, "")}/${bundlePath(sha256)}`

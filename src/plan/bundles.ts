@@ -1,7 +1,7 @@
 /** Bundles of catalogs → kernels, and kernels → bundles. */
 import { openBundle } from "../catalog/bundle-reader.ts";
 import { bundleStage } from "../catalog/bundle-writer.ts";
-import { bundleUrl, catalogRepository } from "../catalog/catalog-address.ts";
+import { bundleUrl } from "../catalog/catalog-address.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import { fetchBundle } from "../source/fetch.ts";
 import { importArchive } from "../source/import-archive.ts";
@@ -46,17 +46,10 @@ export function planBundleKernel(
     kernel.catalog === LOCAL
       ? undefined
       : bundleUrl(ctx.config.catalogs[kernel.catalog]!.url, { projectDir: ctx.config.dir, sha256: pin.sha256 });
-  const repository = catalogRepository(ctx.config.catalogs[kernel.catalog]?.url ?? "");
-  const digest = { hash: pin.sha256, size: pin.size };
   const unpacked = ctx.once(`bundle:${pin.sha256}`, () => {
     const fetch = fetchBundle(
       { name: `${kernel.bundle}-${pin.version}`, sha256: pin.sha256, size: pin.size },
-      {
-        ...{ offline: ctx.fetch.offline, url, file: ctx.ownBundle(pin.sha256), objectBytes: ctx.objectBytes },
-        ...(repository !== undefined && {
-          registry: (options: Parameters<typeof ctx.layerBytes>[2]) => ctx.layerBytes(repository, digest, options),
-        }),
-      },
+      { offline: ctx.fetch.offline, url, file: ctx.ownBundle(pin.sha256), remoteBytes: ctx.remoteBytes },
     );
     return importArchive({
       name: `unpack:${kernel.bundle}-${pin.version}`,

@@ -4,7 +4,7 @@ import type { Digest } from "../base/digest.ts";
 import type { Emit } from "../base/events.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import type { AptSource } from "../source/apt-config.ts";
-import type { FetchContext, ObjectBytes } from "../source/fetch.ts";
+import type { FetchContext, RemoteBytes } from "../source/fetch.ts";
 import { type LocalSource, localSource } from "../source/local.ts";
 import { describePin, type Lock, type LockEntry } from "../source/lock.ts";
 import { requestName, type SourceRequest } from "../source/request.ts";
@@ -26,8 +26,8 @@ export interface PlanOptions {
   readonly partuuidScript: string;
   /** Which archives serve packages; asked only when one is fetched. */
   readonly aptSources: () => readonly AptSource[];
-  /** The bytes at an `s3://` address; asked only when one is fetched. */
-  readonly objectBytes: ObjectBytes;
+  /** Bytes out of object stores and registries; asked only when some are fetched. */
+  readonly remoteBytes: RemoteBytes;
   /** This user's own copy of a bundle, by its SHA-256. */
   readonly ownBundle: (sha256: string) => string | undefined;
   readonly layerBytes: LayerBytes;
@@ -49,7 +49,7 @@ export class PlanContext {
   readonly fetch: FetchContext;
   readonly ownBundle: PlanOptions["ownBundle"];
   readonly layerBytes: LayerBytes;
-  readonly objectBytes: ObjectBytes;
+  readonly remoteBytes: RemoteBytes;
   /** Requests that the lock does not answer, by name. */
   readonly missing = new Map<string, SourceRequest>();
   /** Every request of the planned images, by name. */
@@ -68,7 +68,7 @@ export class PlanContext {
     this.ownBundle = options.ownBundle;
     this.layerBytes = options.layerBytes;
     this.readFragment = options.readFragment;
-    this.objectBytes = options.objectBytes;
+    this.remoteBytes = options.remoteBytes;
     this.fetch = { offline: options.offline, aptSources: options.aptSources };
   }
 

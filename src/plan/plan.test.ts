@@ -58,7 +58,7 @@ async function contextIn(cwd: string, { lock = {}, offline = true }: { lock?: Lo
     updateScript: "update",
     partuuidScript: "partuuid() { :; }",
     aptSources,
-    objectBytes: () => expect.unreachable(),
+    remoteBytes: () => expect.unreachable(),
     ownBundle: () => undefined,
     layerBytes: () => {
       throw new Error("planning reads no layer");

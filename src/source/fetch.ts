@@ -15,13 +15,16 @@ export interface FetchContext {
   readonly aptSources: () => readonly AptSource[];
 }
 
-/** The bytes at an `s3://` address. */
-export type ObjectBytes = (object: {
+/** What is pinned, and lies in an object store (`s3://…`) or a registry (`oci://…`). */
+export interface RemotePlace {
   readonly url: string;
+  readonly sha256: string;
   readonly size: number;
   readonly emit: Emit;
   readonly signal: AbortSignal;
-}) => AsyncIterable<Uint8Array>;
+}
+
+export type RemoteBytes = (place: RemotePlace) => AsyncIterable<Uint8Array>;
 
 export function fetchPackage(
   pin: LockedPackage,
@@ -54,13 +57,11 @@ export function fetchBundle(
     readonly offline: boolean;
     readonly url: string | undefined;
     readonly file: string | undefined;
-    readonly objectBytes: ObjectBytes;
-    /** Instead of an address: its bytes out of a registry. */
-    readonly registry?: (options: OpenOptions) => AsyncIterable<Uint8Array>;
+    readonly remoteBytes: RemoteBytes;
   },
 ): Stage<Record<never, never>, { file: BlobArtifact }> {
   const what = `bundle ${name}`;
-  const { offline, file, objectBytes } = from;
+  const { offline, file, remoteBytes } = from;
   const url = file === undefined ? from.url : pathToFileURL(file).href;
   return fetchStage(
     `fetch:${name}`,
@@ -69,9 +70,10 @@ export function fetchBundle(
       context: { offline: offline && file === undefined },
       what,
       open: (options) => {
-        if (file === undefined && from.registry !== undefined) return from.registry(options);
-        if (url?.startsWith("s3://")) return objectBytes({ url, size, ...options });
-        if (url !== undefined) return download(url, { ...options, maxSize: size });
+        if (url !== undefined)
+          return /^(https?|file):/.test(url)
+            ? download(url, { ...options, maxSize: size })
+            : remoteBytes({ url, sha256, size, ...options });
         throw new BootwrightError("PATH_MISSING", `${what} is not among this user's own bundles`, {
           hint: `bootwright kernel import ${name} --from DIR`,
         });
