@@ -2,37 +2,29 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { digestOf } from "../../src/base/digest.ts";
-import { closeConnections } from "../../src/base/http.ts";
 import { bytesBlob } from "../../src/oci/blob.ts";
-import { type Fault, type FaultProxy, faultProxy, type Seen } from "../../src/oci/fault-proxy.fake.ts";
+import type { Fault, Seen } from "../../src/oci/fault-proxy.fake.ts";
 import { pullBlob } from "../../src/oci/pull-blob.ts";
 import { pushBlob } from "../../src/oci/push-blob.ts";
 import { Registry } from "../../src/oci/registry.ts";
-import type { RegistryServer } from "../servers/docker-registry.ts";
-import { dockerRegistry } from "../support/registry.ts";
+import { breakingRegistry } from "../support/breaking-registry.ts";
 
-vi.stubEnv("no_proxy", "127.0.0.1,localhost");
-
-let server: RegistryServer;
-let proxy: FaultProxy;
-beforeAll(async () => {
-  server = await dockerRegistry();
-  proxy = await faultProxy(server.host);
-});
-afterAll(async () => {
-  await closeConnections();
-  await proxy.close();
-});
+const breaking = breakingRegistry();
 
 const SIZE = 5_000_000;
 const repository = "team/thing";
 const connect = () =>
-  new Registry(proxy.host, { credentials: async () => undefined, plainHttp: true, backoffMs: 1, stallMs: 1000 });
+  new Registry(breaking.proxy.host, {
+    credentials: async () => undefined,
+    plainHttp: true,
+    backoffMs: 1,
+    stallMs: 1000,
+  });
 const once = (fault: Fault, isCall: (seen: Seen) => boolean) => {
   let left = 1;
-  proxy.fault = (seen) => (isCall(seen) && left-- > 0 ? fault : undefined);
+  breaking.proxy.fault = (seen) => (isCall(seen) && left-- > 0 ? fault : undefined);
 };
 const isUpload = ({ method, path: at }: Seen) => method === "PUT" && at.includes("/uploads/");
 const isChunk = ({ method }: Seen) => method === "PATCH";
@@ -49,13 +41,13 @@ test.each<[string, Fault, (seen: Seen) => boolean, number | undefined]>([
   const { hash, size } = digestOf(bytes);
   once(fault, isCall);
   await pushBlob(connect(), bytesBlob({ hash, size }, bytes), { repository, chunkSize });
-  const kept = path.join(server.root, "docker/registry/v2/blobs/sha256", hash.slice(0, 2), hash, "data");
+  const kept = path.join(breaking.server.root, "docker/registry/v2/blobs/sha256", hash.slice(0, 2), hash, "data");
   expect(fs.readFileSync(kept).equals(bytes)).toBe(true);
 });
 
 test("a changed body is refused by the registry, and nothing is kept", async () => {
   const bytes = randomBytes(SIZE);
-  proxy.fault = (seen) => (isUpload(seen) ? { kind: "corruptRequest", at: 1_000_000 } : undefined);
+  breaking.proxy.fault = (seen) => (isUpload(seen) ? { kind: "corruptRequest", at: 1_000_000 } : undefined);
   const pushed = pushBlob(connect(), bytesBlob(digestOf(bytes), bytes), { repository });
   await expect(pushed).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
 });
@@ -63,14 +55,14 @@ test("a changed body is refused by the registry, and nothing is kept", async () 
 test("a download goes on where it broke", async () => {
   const bytes = randomBytes(SIZE);
   const digest = digestOf(bytes);
-  proxy.fault = () => undefined;
+  breaking.proxy.fault = () => undefined;
   await pushBlob(connect(), bytesBlob(digest, bytes), { repository });
-  const from = proxy.seen.length;
+  const from = breaking.proxy.seen.length;
   once({ kind: "reset", after: 3_000_000 }, isBlob);
   const chunks: Uint8Array[] = [];
   for await (const chunk of pullBlob(connect(), digest, { repository })) chunks.push(chunk);
   expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
-  const ranges = proxy.seen
+  const ranges = breaking.proxy.seen
     .slice(from)
     .filter(isBlob)
     .map(({ headers }) => headers.range);

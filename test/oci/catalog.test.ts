@@ -2,36 +2,22 @@
 import { generateKeyPairSync } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.ts";
-import { closeConnections } from "../../src/base/http.ts";
 import { type TinyBundle, tinyBundle } from "../../src/catalog/bundle.fake.ts";
 import { openCatalog } from "../../src/catalog/open-catalog.ts";
 import { publishBundles } from "../../src/catalog/publish-bundle.ts";
 import { SeenSerials } from "../../src/catalog/seen.ts";
 import { minisignKeyOf } from "../../src/formats/minisign.ts";
-import { type FaultProxy, faultProxy } from "../../src/oci/fault-proxy.fake.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import { repositoryFiles } from "../../src/oci/repository-files.ts";
 import { hashFile } from "../../src/store/blobs.ts";
-import type { RegistryServer } from "../servers/docker-registry.ts";
+import { breakingRegistry } from "../support/breaking-registry.ts";
 import { type CliResult, documentOf, runCli } from "../support/cli.ts";
-import { dockerRegistry } from "../support/registry.ts";
 import { tempDir, tempStore } from "../support/temp-store.ts";
 import { temporaryDir, writeProject } from "../support/test-session.ts";
 
-vi.stubEnv("no_proxy", "127.0.0.1,localhost");
-
-let server: RegistryServer;
-let proxy: FaultProxy;
-beforeAll(async () => {
-  server = await dockerRegistry();
-  proxy = await faultProxy(server.host);
-});
-afterAll(async () => {
-  await closeConnections();
-  await proxy.close();
-});
+const breaking = breakingRegistry();
 
 const { privateKey: secret } = generateKeyPairSync("ed25519");
 const keys = [minisignKeyOf(secret)];
@@ -44,7 +30,7 @@ interface Ways {
 }
 
 function publisher(repository: string, { signal = never, later = 0 }: Ways = {}) {
-  const registry = new Registry(proxy.host, { credentials: async () => undefined, plainHttp: true, signal });
+  const registry = new Registry(breaking.proxy.host, { credentials: async () => undefined, plainHttp: true, signal });
   const clock = { ...systemClock, now: () => systemClock.now() + later };
   const target = repositoryFiles(registry, { repository, hashOf: hashFile, clock });
   const seen = new SeenSerials(tempDir());
@@ -81,7 +67,7 @@ describe("publishing", () => {
       await publisher(repository).publish(one!);
       const stop = new AbortController();
       let count = 0;
-      proxy.fault = () => {
+      breaking.proxy.fault = () => {
         if (++count === at) stop.abort(new Error("killed"));
         return undefined;
       };
@@ -91,7 +77,7 @@ describe("publishing", () => {
           () => "published",
           (error: Error) => error.message,
         );
-      proxy.fault = () => undefined;
+      breaking.proxy.fault = () => undefined;
       ended = result === "published";
       if (!ended) expect(result).toMatch(/killed/);
       expect([["1"], ["1", "2"]]).toContainEqual(await publisher(repository).versions());
@@ -118,8 +104,8 @@ describe("a project", () => {
     return documentOf(result);
   };
   const where = () => `
-sources: { registries: { "${server.host}": { plainHttp: true } } }
-catalogs: { kernels: { url: "oci://${server.host}/team/kernels", keys: [./catalog.pub] } }`;
+sources: { registries: { "${breaking.server.host}": { plainHttp: true } } }
+catalogs: { kernels: { url: "oci://${breaking.server.host}/team/kernels", keys: [./catalog.pub] } }`;
 
   test("publishes a kernel, and another pulls it and builds from it", async () => {
     const vendor = writeProject(`name: vendor${where().replace("./catalog.pub", "./keys/catalog.pub")}
