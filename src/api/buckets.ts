@@ -1,22 +1,23 @@
 /** Opens buckets for a project: as its config says, with this user's credentials. Loaded only where an address is `s3://…`. */
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
+import type { Place } from "../base/place.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import { parseS3Address } from "../s3/address.ts";
 import type { Bucket } from "../s3/bucket.ts";
-import { type BucketDirectory, bucketDirectory } from "../s3/bucket-directory.ts";
+import { bucketPlace } from "../s3/bucket-place.ts";
 import { readObject } from "../s3/objects.ts";
 import { openBucket } from "../s3/open-bucket.ts";
 import type { Session } from "./session.ts";
 
 /** Throws OFFLINE, PATH_MISSING. */
-export function projectBucketDirectory(
+export function projectBucketPlace(
   { config, session }: { config: ResolvedConfig; session: Session },
   url: string,
-): BucketDirectory {
+): Place {
   if (session.offline) throw new BootwrightError("OFFLINE", `${url} would be asked, which --offline forbids`);
   const { bucket, prefix } = parseS3Address(url);
-  return bucketDirectory(projectBucket({ config, session }, bucket), prefix);
+  return bucketPlace(projectBucket({ config, session }, bucket), prefix);
 }
 
 /** An object's bytes. The caller checks the digest. */

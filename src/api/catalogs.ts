@@ -3,46 +3,39 @@ import path from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { readIfExists } from "../base/fs.ts";
-import { catalogDirectory, catalogRepository } from "../catalog/catalog-address.ts";
-import { directoryTarget } from "../catalog/directory-target.ts";
+import type { Place, ReadablePlace } from "../base/place.ts";
+import { catalogDirectory } from "../catalog/catalog-address.ts";
 import { Library } from "../catalog/library.ts";
 import { findBundle, type OpenedCatalog, openCatalog } from "../catalog/open-catalog.ts";
 import { SeenSerials } from "../catalog/seen.ts";
-import type { CatalogSource, CatalogTarget } from "../catalog/target.ts";
 import { webSource } from "../catalog/web-source.ts";
 import { type MinisignKey, parseMinisignKey } from "../formats/minisign.ts";
 import type { LockedBundle } from "../source/lock.ts";
 import type { BundleRequest } from "../source/request.ts";
+import { openPlace } from "./places.ts";
 import type { Project } from "./project.ts";
 
 export interface ProjectCatalog {
   readonly name: string;
-  readonly source: CatalogSource;
+  readonly source: ReadablePlace;
   readonly keys: readonly MinisignKey[];
 }
 
 export async function projectCatalog(project: Project, name: string): Promise<ProjectCatalog> {
   const { config, session } = project;
   const { url } = config.catalogs[name]!;
-  const source = (await writableCatalog(project, url)) ?? webSource(url.replace(/\/+$/, ""), session);
+  const source = (await openPlace(project, url)) ?? webSource(url.replace(/\/+$/, ""), session);
   return { name, source, keys: catalogKeys(project, name) };
 }
 
 /** Throws UNSUPPORTED when the catalog can only be read. */
-export async function catalogTarget(project: Project, name: string): Promise<CatalogTarget> {
+export async function catalogTarget(project: Project, name: string): Promise<Place> {
   const { url } = project.config.catalogs[name]!;
-  const target = await writableCatalog(project, url);
+  const target = await openPlace(project, url);
   if (target !== undefined) return target;
   throw new BootwrightError("UNSUPPORTED", `catalog ${name} is at ${url}, which is there to read`, {
     hint: "publish into the directory that the web server serves: `url` may be a path",
   });
-}
-
-async function writableCatalog(project: Project, url: string): Promise<CatalogTarget | undefined> {
-  if (url.startsWith("s3://")) return (await import("./buckets.ts")).projectBucketDirectory(project, url);
-  if (catalogRepository(url) !== undefined) return (await import("./registry-images.ts")).registryCatalog(project, url);
-  const dir = catalogDirectory(url, project.config.dir);
-  return dir === undefined ? undefined : directoryTarget(dir);
 }
 
 export function catalogKeys({ config }: Project, name: string): readonly MinisignKey[] {

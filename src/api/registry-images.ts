@@ -3,14 +3,14 @@ import path from "node:path";
 import type { Digest } from "../base/digest.ts";
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
-import type { CatalogTarget } from "../catalog/target.ts";
+import type { Place } from "../base/place.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import { checkOciDocumentSize, parseOciConfig, parseOciManifest } from "../formats/oci.ts";
 import { pullBlob } from "../oci/pull-blob.ts";
 import { formatReference, parseReference } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
 import { openRepository } from "../oci/repository.ts";
-import { repositoryFiles } from "../oci/repository-files.ts";
+import { repositoryPlace } from "../oci/repository-place.ts";
 import type { LockedImage } from "../source/lock.ts";
 import type { ImageRequest } from "../source/request.ts";
 import { hashFile } from "../store/blobs.ts";
@@ -62,10 +62,10 @@ export function layerBytes(
   return pullBlob(projectRegistry(project, { host, emit, signal }), layer, { repository });
 }
 
-/** A catalog in a registry, to read and to publish to. */
-export function registryCatalog(project: Project, url: string): CatalogTarget {
+/** A repository of a registry, to read files from and to publish them to. */
+export function registryPlace(project: Project, url: string): Place {
   const { host, repository } = parseReference(url);
-  return repositoryFiles(projectRegistry(project, { host }), { repository, hashOf: hashFile });
+  return repositoryPlace(projectRegistry(project, { host }), { repository, hashOf: hashFile });
 }
 
 /** As the config says that it is reached. */

@@ -4,14 +4,14 @@ import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { tempDir, tempStore } from "../../test/support/temp-store.ts";
+import { directoryPlace } from "../base/directory-place.ts";
+import type { Place } from "../base/place.ts";
 import { minisignKeyOf } from "../formats/minisign.ts";
 import { type TinyBundle, tinyBundle } from "./bundle.fake.ts";
 import { bundlePath, CURRENT, indexPath, openIndex, signIndex } from "./catalog-index.ts";
-import { directoryTarget } from "./directory-target.ts";
 import { findBundle, openCatalog } from "./open-catalog.ts";
 import { publishBundles } from "./publish-bundle.ts";
 import { SeenSerials } from "./seen.ts";
-import type { CatalogTarget } from "./target.ts";
 import { compareVersions } from "./version-order.ts";
 
 const { privateKey: secret } = generateKeyPairSync("ed25519");
@@ -19,19 +19,18 @@ const keys = [minisignKeyOf(secret)];
 const signal = new AbortController().signal;
 const NOW = "2026-01-02T03:04:05Z";
 
-const publisher = (target: CatalogTarget, seen = new SeenSerials(tempDir())) => ({
+const publisher = (target: Place, seen = new SeenSerials(tempDir())) => ({
   publish: (...bundles: TinyBundle[]) =>
     publishBundles(target, { bundles, name: "kernels", secret, keys, seen, now: NOW, signal, dryRun: false }),
   read: () => openCatalog(target, { keys, seen, signal }),
 });
 
-const versions = async (target: CatalogTarget) =>
-  (await publisher(target).read()).index.bundles.map((one) => one.version);
+const versions = async (target: Place) => (await publisher(target).read()).index.bundles.map((one) => one.version);
 
 describe("publishing", () => {
   test("adds bundles to what is there; each index names the one before it", async () => {
     const store = tempStore();
-    const target = directoryTarget(tempDir());
+    const target = directoryPlace(tempDir());
     const { publish, read } = publisher(target);
     await publish(await tinyBundle(store, { version: "1" }), await tinyBundle(store, { version: "2" }));
     const first = await read();
@@ -46,7 +45,7 @@ describe("publishing", () => {
 
   test("the same bytes again change nothing", async () => {
     const store = tempStore();
-    const target = directoryTarget(tempDir());
+    const target = directoryPlace(tempDir());
     const { publish, read } = publisher(target);
     const bundle = await tinyBundle(store, { version: "1" });
     await publish(bundle);
@@ -56,7 +55,7 @@ describe("publishing", () => {
 
   test("a version with other bytes is refused, and the next free one is named", async () => {
     const store = tempStore();
-    const { publish } = publisher(directoryTarget(tempDir()));
+    const { publish } = publisher(directoryPlace(tempDir()));
     await publish(await tinyBundle(store, { version: "6.12.48" }), await tinyBundle(store, { version: "6.12.48-1" }));
     await expect(publish(await tinyBundle(store, { version: "6.12.48" }, { initrd: "other" }))).rejects.toMatchObject({
       code: "EXISTS",
@@ -68,7 +67,7 @@ describe("publishing", () => {
     const dir = tempDir();
     const options = { name: "kernels", secret, keys, seen: new SeenSerials(tempDir()), now: NOW, signal, dryRun: true };
     const bundles = [await tinyBundle(tempStore())];
-    expect(await publishBundles(directoryTarget(dir), { bundles, ...options })).toMatchObject([{ known: false }]);
+    expect(await publishBundles(directoryPlace(dir), { bundles, ...options })).toMatchObject([{ known: false }]);
     expect(fs.readdirSync(dir)).toEqual([]);
   });
 
@@ -78,13 +77,13 @@ describe("publishing", () => {
     const bundles = await Promise.all(
       Array.from({ length: 12 }, (_, i) => tinyBundle(store, { version: String(i) }, { initrd: `initrd ${i}` })),
     );
-    await Promise.all(bundles.map((bundle) => publisher(yielding(directoryTarget(dir))).publish(bundle)));
-    expect((await versions(directoryTarget(dir))).sort()).toEqual(bundles.map((one) => one.manifest.version).sort());
+    await Promise.all(bundles.map((bundle) => publisher(yielding(directoryPlace(dir))).publish(bundle)));
+    expect((await versions(directoryPlace(dir))).sort()).toEqual(bundles.map((one) => one.manifest.version).sort());
   });
 });
 
 /** Lets others run before each operation, as a network does. */
-const yielding = (target: CatalogTarget): CatalogTarget => {
+const yielding = (target: Place): Place => {
   const late = async <T>(operation: () => Promise<T>): Promise<T> => {
     await new Promise((resolve) => setTimeout(resolve, Math.floor(Math.random() * 4)));
     return operation();
@@ -99,7 +98,7 @@ const yielding = (target: CatalogTarget): CatalogTarget => {
 };
 
 /** Dies at its `at`-th write: before it, or behind it. */
-const dying = (target: CatalogTarget, at: number, when: "before" | "after"): CatalogTarget => {
+const dying = (target: Place, at: number, when: "before" | "after"): Place => {
   let count = 0;
   const step = async <T>(write: () => Promise<T>): Promise<T> => {
     const mine = ++count;
@@ -124,7 +123,7 @@ describe("a publisher killed at any write", () => {
     "write %i, %s it: readers see the old or the new, and the next publisher goes on",
     async (at, when) => {
       const store = tempStore();
-      const target = directoryTarget(tempDir());
+      const target = directoryPlace(tempDir());
       await publisher(target).publish(await tinyBundle(store, { version: "1" }));
       const second = await tinyBundle(store, { version: "2" }, { initrd: "2" });
       await expect(publisher(dying(target, at, when)).publish(second)).rejects.toThrow("killed");
@@ -145,7 +144,7 @@ describe("reading refuses", () => {
   const made = async () => {
     const store = tempStore();
     const dir = tempDir();
-    const target = directoryTarget(dir);
+    const target = directoryPlace(dir);
     const seen = new SeenSerials(tempDir());
     const { publish, read } = publisher(target, seen);
     await publish(await tinyBundle(store, { version: "1" }));
@@ -210,7 +209,7 @@ describe("reading refuses", () => {
   });
 
   test("a place without a catalog", async () => {
-    await expect(publisher(directoryTarget(tempDir())).read()).rejects.toMatchObject({ code: "CATALOG_MISSING" });
+    await expect(publisher(directoryPlace(tempDir())).read()).rejects.toMatchObject({ code: "CATALOG_MISSING" });
   });
 
   test("whatever else the file holds", () => {
@@ -227,7 +226,7 @@ describe("reading refuses", () => {
 describe("choosing", () => {
   const catalog = async () => {
     const store = tempStore();
-    const { publish, read } = publisher(directoryTarget(tempDir()));
+    const { publish, read } = publisher(directoryPlace(tempDir()));
     for (const version of ["6.12.9", "6.12.10", "6.12.8"]) await publish(await tinyBundle(store, { version }));
     return read();
   };

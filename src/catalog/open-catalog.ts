@@ -1,5 +1,6 @@
 /** Reads a catalog: its newest index, signed by a trusted key and no older than any seen before. */
 import { BootwrightError } from "../base/errors.ts";
+import type { ReadablePlace } from "../base/place.ts";
 import type { MinisignKey } from "../formats/minisign.ts";
 import {
   type CatalogEntry,
@@ -12,7 +13,6 @@ import {
 } from "./catalog-index.ts";
 import type { Arch } from "./json-shape.ts";
 import type { SeenSerials } from "./seen.ts";
-import type { CatalogSource } from "./target.ts";
 import { compareVersions } from "./version-order.ts";
 
 export interface OpenCatalogOptions {
@@ -28,7 +28,7 @@ export interface OpenedCatalog {
 }
 
 /** Throws CATALOG_MISSING, SIGNATURE_INVALID, CATALOG_ROLLBACK, FORMAT_INVALID, and what the source throws. */
-export async function openCatalog(source: CatalogSource, options: OpenCatalogOptions): Promise<OpenedCatalog> {
+export async function openCatalog(source: ReadablePlace, options: OpenCatalogOptions): Promise<OpenedCatalog> {
   const found = await findCatalog(source, options);
   if (found !== undefined) return found;
   throw new BootwrightError("CATALOG_MISSING", `${source.address} holds no catalog: there is no file "${CURRENT}"`, {
@@ -38,7 +38,7 @@ export async function openCatalog(source: CatalogSource, options: OpenCatalogOpt
 
 /** Undefined when there is none yet. */
 export async function findCatalog(
-  source: CatalogSource,
+  source: ReadablePlace,
   { keys, seen, signal }: OpenCatalogOptions,
 ): Promise<OpenedCatalog | undefined> {
   const known = { address: source.address, keys };
@@ -61,7 +61,7 @@ export async function findCatalog(
 
 /** One index by its serial, checked; undefined when it is not there. */
 export async function readIndex(
-  source: CatalogSource,
+  source: ReadablePlace,
   { serial, keys, signal }: { serial: number; keys: readonly MinisignKey[]; signal: AbortSignal },
 ): Promise<OpenedCatalog | undefined> {
   const file = await source.read(indexPath(serial), { maxSize: MAX_INDEX, signal });
@@ -73,7 +73,7 @@ export async function readIndex(
   return { index, digest: indexDigest(file) };
 }
 
-async function readCurrent(source: CatalogSource, signal: AbortSignal): Promise<number | undefined> {
+async function readCurrent(source: ReadablePlace, signal: AbortSignal): Promise<number | undefined> {
   const text = (await source.read(CURRENT, { maxSize: 64, signal }))?.toString("latin1");
   if (text === undefined) return undefined;
   if (!/^\d{1,15}\n?$/.test(text))

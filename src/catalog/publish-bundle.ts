@@ -5,6 +5,7 @@
  */
 import type { KeyObject } from "node:crypto";
 import { BootwrightError } from "../base/errors.ts";
+import type { Place } from "../base/place.ts";
 import type { MinisignKey } from "../formats/minisign.ts";
 import {
   bundlePath,
@@ -19,7 +20,6 @@ import type { BundleIdentity, BundleManifest } from "./manifest.ts";
 import { describeBundle } from "./manifest.ts";
 import { findCatalog, type OpenedCatalog, readIndex } from "./open-catalog.ts";
 import type { SeenSerials } from "./seen.ts";
-import type { CatalogTarget } from "./target.ts";
 
 export interface NewBundle {
   readonly manifest: BundleManifest;
@@ -53,7 +53,7 @@ const ATTEMPTS = 20;
 
 /** Throws EXISTS when a version is there with other bytes, and what reading throws. */
 export async function publishBundles(
-  target: CatalogTarget,
+  target: Place,
   { bundles, ...options }: PublishOptions & { readonly bundles: readonly NewBundle[] },
 ): Promise<readonly Published[]> {
   for (let attempt = 1; ; attempt++) {
@@ -76,7 +76,7 @@ export async function publishBundles(
 
 /** False when another publisher has made this serial meanwhile. */
 async function appendIndex(
-  target: CatalogTarget,
+  target: Place,
   options: PublishOptions & { before: OpenedCatalog | undefined; entries: readonly CatalogEntry[] },
 ): Promise<boolean> {
   const { before, entries, secret, now } = options;
@@ -94,7 +94,7 @@ async function appendIndex(
 }
 
 /** The index that counts, with those behind it whose publisher died before it had written down their serial. */
-async function newestCatalog(target: CatalogTarget, options: PublishOptions): Promise<OpenedCatalog | undefined> {
+async function newestCatalog(target: Place, options: PublishOptions): Promise<OpenedCatalog | undefined> {
   const { keys, signal, dryRun } = options;
   const current = await findCatalog(target, options);
   let newest = current;
@@ -114,7 +114,7 @@ async function newestCatalog(target: CatalogTarget, options: PublishOptions): Pr
 }
 
 /** Two publishers may switch in either order: whoever comes last looks whether it is the newest. */
-async function switchTo(target: CatalogTarget, { index }: OpenedCatalog, options: PublishOptions): Promise<void> {
+async function switchTo(target: Place, { index }: OpenedCatalog, options: PublishOptions): Promise<void> {
   let serial = index.serial;
   for (;;) {
     await target.replace(CURRENT, Buffer.from(`${serial}\n`));

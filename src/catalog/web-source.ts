@@ -4,10 +4,10 @@ import { download } from "../base/download.ts";
 import { BootwrightError, hasCode } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
 import { HttpStatusError } from "../base/http.ts";
-import type { CatalogSource } from "./target.ts";
+import type { ReadablePlace } from "../base/place.ts";
 
 /** `url` without a slash at its end. */
-export function webSource(url: string, { emit }: { emit: Emit }): CatalogSource {
+export function webSource(url: string, { emit }: { emit: Emit }): ReadablePlace {
   return {
     address: url,
     async read(path, { maxSize, signal }) {

@@ -10,7 +10,7 @@ import { publishBundles } from "../../src/catalog/publish-bundle.ts";
 import { SeenSerials } from "../../src/catalog/seen.ts";
 import { minisignKeyOf } from "../../src/formats/minisign.ts";
 import { Registry } from "../../src/oci/registry.ts";
-import { repositoryFiles } from "../../src/oci/repository-files.ts";
+import { repositoryPlace } from "../../src/oci/repository-place.ts";
 import { hashFile } from "../../src/store/blobs.ts";
 import { breakingRegistry } from "../support/breaking-registry.ts";
 import { type CliResult, documentOf, runCli } from "../support/cli.ts";
@@ -32,7 +32,7 @@ interface Ways {
 function publisher(repository: string, { signal = never, later = 0 }: Ways = {}) {
   const registry = new Registry(breaking.proxy.host, { credentials: async () => undefined, plainHttp: true, signal });
   const clock = { ...systemClock, now: () => systemClock.now() + later };
-  const target = repositoryFiles(registry, { repository, hashOf: hashFile, clock });
+  const target = repositoryPlace(registry, { repository, hashOf: hashFile, clock });
   const seen = new SeenSerials(tempDir());
   const common = { secret, keys, seen, now: "2026-01-02T03:04:05Z", signal, dryRun: false };
   return {

@@ -1,17 +1,17 @@
 /**
- * Where a catalog lies. Reading needs `read` and `fetch` only; publishing needs all. The names of a catalog are made so
- * that three kinds of write suffice: files named by their digest, an index that is made once and never changed, and one
- * small file that is replaced.
+ * Where published files lie: a directory, a prefix of a bucket, a repository of a registry. Reading needs `read` only;
+ * publishing needs all. What is published is named so that three kinds of write suffice: files named by their digest or
+ * version, documents that are made once and never changed, and small files that are replaced.
  * See docs/decisions/0013-catalogs.md.
  */
-export interface CatalogSource {
+export interface ReadablePlace {
   /** For people: an address or a directory. */
   readonly address: string;
   /** A small file, or undefined when there is none. Throws LIMIT_EXCEEDED over `maxSize` bytes, NETWORK, HTTP_STATUS, IO. */
   read(path: string, options: { readonly maxSize: number; readonly signal: AbortSignal }): Promise<Buffer | undefined>;
 }
 
-export interface CatalogTarget extends CatalogSource {
+export interface Place extends ReadablePlace {
   /** Puts a file whose name says its content; what is there already stays. */
   putFile(path: string, file: { readonly local: string; readonly size: number }): Promise<void>;
   /** Makes a file that must not be there: false when another publisher was first. Whole, or not at all. */

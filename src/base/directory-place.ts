@@ -1,12 +1,12 @@
-/** A catalog in a directory: on this machine, on a share, or what a web server serves. */
+/** A place that is a directory: on this machine, on a share, or what a web server serves. */
 import fs from "node:fs";
 import path from "node:path";
-import { BootwrightError, ioError, systemCode } from "../base/errors.ts";
-import { ensureDir, removeQuietly, temporaryName, writeFileAtomic } from "../base/fs.ts";
-import type { CatalogTarget } from "./target.ts";
+import { BootwrightError, ioError, systemCode } from "./errors.ts";
+import { ensureDir, removeQuietly, temporaryName, writeFileAtomic } from "./fs.ts";
+import type { Place } from "./place.ts";
 
 /** All writes survive power loss: what was published stays published. */
-export function directoryTarget(dir: string): CatalogTarget {
+export function directoryPlace(dir: string): Place {
   const at = (name: string): string => path.join(dir, name);
   return {
     address: dir,

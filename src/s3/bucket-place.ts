@@ -2,26 +2,15 @@
  * What lies below a prefix of a bucket, used as a directory to publish into: files that say their content in their names,
  * small ones that are made once, and small ones that are replaced.
  */
+import type { Place } from "../base/place.ts";
 import { hashFile } from "../store/blobs.ts";
 import { type Bucket, bytesPayload } from "./bucket.ts";
 import { createOnce } from "./create-once.ts";
 import { getObject, headObject, putObject } from "./objects.ts";
 import { uploadFile } from "./upload-file.ts";
 
-export interface BucketDirectory {
-  /** "s3://BUCKET/PREFIX", for people. */
-  readonly address: string;
-  /** Undefined when there is none. Throws LIMIT_EXCEEDED over `maxSize` bytes. */
-  read(name: string, options: { readonly maxSize: number }): Promise<Buffer | undefined>;
-  /** What is there already in the right size stays. */
-  putFile(name: string, file: { readonly local: string; readonly size: number }): Promise<void>;
-  /** False when something is there already. */
-  create(name: string, bytes: Uint8Array): Promise<boolean>;
-  replace(name: string, bytes: Uint8Array): Promise<void>;
-}
-
 /** `prefix` without slashes at its ends; may be empty. */
-export function bucketDirectory(bucket: Bucket, prefix: string): BucketDirectory {
+export function bucketPlace(bucket: Bucket, prefix: string): Place {
   const below = prefix === "" ? "" : `${prefix}/`;
   return {
     address: `${bucket.label}/${prefix}`.replace(/\/$/, ""),

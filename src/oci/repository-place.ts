@@ -8,6 +8,7 @@ import { randomBytes, randomInt } from "node:crypto";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Digest, digestOf } from "../base/digest.ts";
 import { BootwrightError, hasCode } from "../base/errors.ts";
+import type { Place } from "../base/place.ts";
 import { OCI_TYPES } from "../formats/oci.ts";
 import { EMPTY_BYTES, encodeArtifact, parseOciContent } from "../formats/oci-content.ts";
 import { type BlobSource, bytesBlob, fileBlob } from "./blob.ts";
@@ -18,17 +19,6 @@ import type { Registry } from "./registry.ts";
 import { openRepository } from "./repository.ts";
 import { listTags } from "./tags.ts";
 
-export interface RepositoryFiles {
-  readonly address: string;
-  /** Undefined when there is none. Throws LIMIT_EXCEEDED. */
-  read(name: string, options: { readonly maxSize: number }): Promise<Buffer | undefined>;
-  /** A file whose name says its content; what is there stays. */
-  putFile(name: string, file: { readonly local: string; readonly size: number }): Promise<void>;
-  /** False when somebody else has made it. */
-  create(name: string, bytes: Uint8Array): Promise<boolean>;
-  replace(name: string, bytes: Uint8Array): Promise<void>;
-}
-
 const TYPE = "application/vnd.bootwright.catalog.v1";
 const CLAIMED_AT = "org.bootwright.claimed";
 /** A claim older than this is of somebody who died, in milliseconds. Publishers' clocks may differ by a third of it. */
@@ -36,10 +26,10 @@ const CLAIM_LASTS = 3 * 60_000;
 /** How long one waits for others, in milliseconds. */
 const PATIENCE = 4 * 60_000;
 
-export function repositoryFiles(
+export function repositoryPlace(
   registry: Registry,
   { repository, hashOf, clock = systemClock }: { repository: string; hashOf: (file: string) => Digest; clock?: Clock },
-): RepositoryFiles {
+): Place {
   const { host, signal } = registry;
   const target = openRepository(registry, { repository });
   const at = (tag: string) => ({ host, repository, tag });
