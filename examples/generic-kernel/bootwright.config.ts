@@ -10,7 +10,7 @@ export default defineProject({
       source: { debian: "linux-source-6.12" },
       localversion: "-generic",
       config: {
-        base: "tinyconfig",
+        base: "allnoconfig",
         fragments: ["microvm", "./kernel/generic.config"],
         require: ["PVH=y", "VIRTIO_BLK=y", "VIRTIO_NET=y", "VIRTIO_VSOCKETS=y", "EXT4_FS=y", "9P_FS=y"],
       },

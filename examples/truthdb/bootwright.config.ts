@@ -10,7 +10,7 @@ export default defineProject({
       source: { debian: "linux-source-6.12" },
       localversion: "-truthdb",
       config: {
-        base: "tinyconfig",
+        base: "allnoconfig",
         fragments: ["./kernel/truthdb.config"],
         require: ["EFI_STUB", "DRM_SIMPLEDRM=y"],
       },

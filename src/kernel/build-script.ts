@@ -64,13 +64,21 @@ export function configScript({ toolchain, base, patches: names }: ConfigScriptOp
   const make = `make -C ${WORK}/src O=$PWD/out --no-print-directory ${toolchain.make.join(" ")}`;
   // Unpacked in part: that takes a third of the time. A patch may touch any file, so then everything is there.
   return `${prepare(toolchain, false)}${unpack(names.length > 0 ? "" : CONFIG_FILES)}${patches(names)}step configuring
-${toolchain.rust ? rustAvailable(make) : ""}${base === "file" ? "cp inputs/base out/.config" : `${make} ${base} >&2`}
-cat inputs/fragment >>out/.config
-${make} olddefconfig >&2
+${toolchain.rust ? rustAvailable(make) : ""}${startFrom(base, make)}${make} olddefconfig >&2
 cp out/.config outputs/config
 find ${WORK}/src -name '*Kconfig*' -type f -exec sed -nE 's/^[[:space:]]*(menu)?config[[:space:]]+([A-Za-z0-9_]+).*/\\2/p' {} + | sort -u >outputs/symbols
 `;
 }
+
+/**
+ * "allnoconfig" means: what the fragments ask for, and nothing that is not needed for it. Turned on one after the other, options
+ * bring others that have a default of their own; given at once as what all-no leaves on (kernel Documentation/kbuild/kconfig.rst,
+ * KCONFIG_ALLCONFIG), they do not.
+ */
+const startFrom = (base: string, make: string): string =>
+  base === "allnoconfig"
+    ? `KCONFIG_ALLCONFIG=$PWD/inputs/fragment ${make} allnoconfig >&2\n`
+    : `${base === "file" ? "cp inputs/base out/.config" : `${make} ${base} >&2`}\ncat inputs/fragment >>out/.config\n`;
 
 /** Kconfig turns Rust off without a word where it cannot be had; this target of kbuild says why (scripts/rust_is_available.sh). */
 const rustAvailable = (make: string): string =>

@@ -54,7 +54,7 @@ const configBase = z
   ])
   .default("defconfig")
   .describe(
-    '"defconfig", "tinyconfig", "allnoconfig", the path of a config file, or { kernel: NAME }: the config of another kernel, such as a packaged one.',
+    '"defconfig", "tinyconfig", "allnoconfig" (what the fragments ask for, and nothing else), the path of a config file, or { kernel: NAME }: the config of another kernel, such as a packaged one.',
   );
 
 const fragment = z.string().superRefine((text, ctx) => {

@@ -48,13 +48,13 @@ images: { unused: { kind: cpio } }
 describe("every built-in fragment takes, on what it is meant for", { timeout: 600_000 }, () => {
   // Of the others, the examples build "microvm" and "efi-installer" of 6.12.
   const sampled = [
-    ["microvm", "aarch64", "tinyconfig", "6.12"],
+    ["microvm", "aarch64", "allnoconfig", "6.12"],
     ["efi-installer, virtio, debug", "x86_64", "tinyconfig", "6.1"],
   ] as const;
   const others = [
-    ["microvm", "x86_64", "tinyconfig", "6.12"],
+    ["microvm", "x86_64", "allnoconfig", "6.12"],
     ["microvm", "x86_64", "tinyconfig", "6.1"],
-    ["efi-installer", "x86_64", "tinyconfig", "6.12"],
+    ["efi-installer", "x86_64", "allnoconfig", "6.12"],
     ["virtio, debug", "x86_64", "tinyconfig", "6.12"],
     ["zero-os", "x86_64", "defconfig", "6.12"],
   ] as const;
@@ -65,6 +65,8 @@ describe("every built-in fragment takes, on what it is meant for", { timeout: 60
       const result = await configOf({ arch, source: `{ debian: linux-source-${version} }`, config });
       expect(result.get(arch === "x86_64" ? "X86_64" : "ARM64")).toBe("y");
       expect(result.get("INITRAMFS_SOURCE") ?? '"embedded.cpio"').toBe('"embedded.cpio"');
+      // Of what network devices bring along by default.
+      if (fragment === "microvm") expect(result.has("NET_VENDOR_INTEL")).toBe(base === "tinyconfig");
     },
   );
 });
