@@ -16,6 +16,7 @@ const DOMAINS = [
   "initramfs",
   "kernel",
   "oci",
+  "provenance",
   "s3",
   "sign",
   "source",

@@ -3,6 +3,7 @@ import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import { formatDuration, formatSize } from "../base/size.ts";
 import { BundleUses } from "../catalog/uses.ts";
+import type { PlanContext } from "../plan/context.ts";
 import type { PlannedImage } from "../plan/planned-image.ts";
 import { explainGone, PackageGone } from "../source/fetch.ts";
 import { orderStages } from "../stage/graph.ts";
@@ -59,14 +60,19 @@ export async function build(session: Session, options: BuildOptions): Promise<Re
   };
 }
 
-/** Builds and links; what `boot`, `test` and `dev` start from. `extra` are further outputs wanted, unlinked. */
+export interface BuildWishes extends BuildOptions {
+  /** Further outputs that are wanted, unlinked. */
+  readonly extra?: (image: PlannedImage, ctx: PlanContext) => readonly OutputRef[];
+}
+
+/** Builds and links; what `boot`, `test` and `dev` start from. */
 export async function buildImages(
   project: Project,
-  options: BuildOptions & { extra?: (image: PlannedImage) => readonly OutputRef[] },
+  options: BuildWishes,
 ): Promise<{ built: BuiltImage[]; run: RunReport; plan: ProjectPlan; request: SignatureRequest }> {
   const plan = await planPinned(project, options.images);
   const extras = plan.images.flatMap((image) => [
-    ...(options.extra?.(image) ?? []),
+    ...(options.extra?.(image, plan.ctx) ?? []),
     ...(image.named === undefined ? [] : [image.named.release]),
   ]);
   const targets = [...plan.images.map((image) => image.output), ...extras].map((ref) => ref.stage);

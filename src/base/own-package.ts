@@ -16,3 +16,9 @@ function packageRoot(): string {
   }
   return root;
 }
+
+/** The package's version. */
+export function packageVersion(): string {
+  const text = fs.readFileSync(ownFile("package.json"), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

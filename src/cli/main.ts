@@ -21,7 +21,7 @@ export async function main(input: MainInput): Promise<number> {
   const { argv, env } = input;
   if (isRootHelp(argv)) {
     const { rootHelp } = await import("./help.ts");
-    const { packageVersion } = await import("./version.ts");
+    const { packageVersion } = await import("../base/own-package.ts");
     input.stdout.write(rootHelp(packageVersion()));
     return EXIT.ok;
   }

@@ -37,6 +37,11 @@ export const COMMANDS: readonly TableEntry[] = [
   entry("keys", "make keys, and what firmware enrols", async () => (await import("./commands/keys.ts")).keys),
   entry("sign", "answer a signing request", async () => (await import("./commands/sign.ts")).sign),
   entry("attach", "take signatures into the project", async () => (await import("./commands/attach.ts")).attach),
+  entry(
+    "provenance",
+    "state how an image was made, and sign that",
+    async () => (await import("./commands/provenance.ts")).provenance,
+  ),
   entry("store", "list, verify or clean the store", async () => (await import("./commands/store.ts")).store),
   entry(
     "completion",

@@ -1,5 +1,6 @@
 /** Typed reads of JSON that came from outside: what is missing or of another type is FORMAT_INVALID, named by its place. */
 import { BootwrightError } from "../base/errors.ts";
+import type { Json } from "../base/json.ts";
 
 export class JsonFields {
   readonly #object: Readonly<Record<string, unknown>>;
@@ -39,6 +40,11 @@ export class JsonFields {
 
   optionalText(key: string): string | undefined {
     return this.#get(key) === undefined ? undefined : this.text(key);
+  }
+
+  /** As it is; absent is null. */
+  value(key: string): Json {
+    return (this.#get(key) ?? null) as Json;
   }
 
   /** A whole number from 0. */

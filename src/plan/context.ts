@@ -77,6 +77,11 @@ export class PlanContext {
     return debianArch(this.config.arch);
   }
 
+  /** All that the lock has, of this plan or not. */
+  get pins(): Lock {
+    return this.#options.lock;
+  }
+
   pin<T extends LockEntry["type"]>(request: SourceRequest, type: T): Extract<LockEntry, { type: T }> | undefined {
     const name = requestName(request);
     this.requests.set(name, request);

@@ -1,6 +1,6 @@
+import { packageVersion } from "../../base/own-package.ts";
 import { defineCommand } from "../command.ts";
 import { usage } from "../parse.ts";
-import { packageVersion } from "../version.ts";
 
 export const help = defineCommand({
   args: [{ name: "topic", complete: "command", summary: "a command, or a guide" }],

@@ -1,5 +1,5 @@
+import { packageVersion } from "../../base/own-package.ts";
 import { defineCommand } from "../command.ts";
-import { packageVersion } from "../version.ts";
 
 export const version = defineCommand({
   args: [],
