@@ -17,8 +17,8 @@ export async function readPasswordFromPipe(): Promise<string> {
 /** Asks on the terminal. Throws the signal's reason at Ctrl-C. */
 export async function askPassword(question: string, signal: AbortSignal): Promise<string> {
   const { stdin, stderr } = process;
+  stdin.setRawMode(true); // Before the question: who types at once would be seen.
   stderr.write(question);
-  stdin.setRawMode(true);
   stdin.setEncoding("utf8");
   stdin.resume();
   try {

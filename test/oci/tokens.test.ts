@@ -6,6 +6,7 @@ import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { RegistryServer } from "../servers/docker-registry.ts";
 import { documentOf, PROGRAM } from "../support/cli.ts";
+import { needProgram } from "../support/need-program.ts";
 import { dockerRegistry } from "../support/registry.ts";
 import { sharedStore, temporaryDir } from "../support/test-session.ts";
 import { type TokenServer, tokenServer } from "../support/token-server.ts";
@@ -97,6 +98,27 @@ describe("a registry with passwords", () => {
     expect((await push(home)).exit).toBe(5);
   });
 
+  test("is asked for on a terminal, which does not show it", async () => {
+    const home = makeHome();
+    const words = ["oci", "login", server.host, "--username", "user", "--plain-http"];
+    const command = [process.execPath, PROGRAM, ...words].map((word) => `'${word}'`).join(" ");
+    const child = spawn(needProgram("script", "bsdutils"), ["-qec", command, "/dev/null"], {
+      cwd: home,
+      env: { PATH: process.env.PATH, HOME: home, BOOTWRIGHT_STORE: sharedStore(), no_proxy: "127.0.0.1", TERM: "xterm" },
+    });
+    let shown = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      if (!shown.includes("Password of") && (shown + text).includes("Password of"))
+        child.stdin.write(`${SECRET}x\u007f\r`); // One key too many, taken back.
+      shown += text;
+    });
+    expect(await new Promise((resolve) => child.once("close", resolve)), shown).toBe(0);
+    child.stdin.destroy();
+    expect(shown).toContain(`Password of user at ${server.host}: `);
+    expect(shown).not.toContain("horse");
+    expect(JSON.parse(fs.readFileSync(authFile(home), "utf8"))).toEqual({ auths: { [server.host]: { auth: basic } } });
+  });
+
   test("finds them in REGISTRY_AUTH_FILE, by helper, and says where a wrong one came from", async () => {
     const home = makeHome();
     const file = path.join(home, "auth.json");
@@ -183,6 +205,14 @@ describe("a registry with tokens", () => {
     writeAuth(nobody, { auths: { [server.host]: { auth: Buffer.from("owner:WRONG-PASSWORD").toString("base64") } } });
     const wrong = await oci(nobody, ["pull", `${server.host}/team/open:1`]);
     expect(wrong.stderr).toMatch(/LOGIN_REFUSED .*does not take the password of .*owner/);
+    // A refresh token, as `docker login` keeps it where the service gives one.
+    const refreshing = (secret: string) =>
+      writeAuth(nobody, { auths: { [server.host]: { identitytoken: `owner:${secret}` } } });
+    refreshing(SECRET);
+    expect((await oci(nobody, ["pull", `${server.host}/team/closed:1`, "--to", "z"])).exit).toBe(0);
+    refreshing("WRONG-PASSWORD");
+    const expired = await oci(nobody, ["pull", `${server.host}/team/closed:1`]);
+    expect(expired.stderr).toMatch(/LOGIN_REFUSED .*does not take the password of the login/);
     // Mounting asks for both repositories at once.
     tokens.asked.splice(0);
     const copied = await oci(owner, ["copy", `${server.host}/team/open:1`, `${server.host}/team/new:1`, "--json"]);

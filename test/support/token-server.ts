@@ -1,6 +1,6 @@
 /**
- * A token service as registries have one (Docker's token protocol): Basic for the password, RS256 tokens whose certificate
- * travels in `x5c`. Says what it was asked.
+ * A token service as registries have one (Docker's token protocol): Basic for the password, or OAuth2 with "NAME:PASSWORD" as
+ * the refresh token; RS256 tokens whose certificate travels in `x5c`. Says what it was asked.
  */
 import { execFileSync } from "node:child_process";
 import { createPrivateKey, sign, X509Certificate } from "node:crypto";
@@ -59,18 +59,21 @@ export async function tokenServer(
   const x5c = [new X509Certificate(fs.readFileSync(certificate)).raw.toString("base64")];
   const asked: string[][] = [];
   const state = { lasts: 300 };
-  const server = http.createServer((request, response) => {
-    const url = new URL(request.url!, "http://host");
-    const scopes = url.searchParams.getAll("scope").flatMap((text) => text.split(" "));
+  const server = http.createServer(async (request, response) => {
+    const form = request.method === "POST" ? new URLSearchParams(await textOf(request)) : undefined;
+    const scopes = (form ?? new URL(request.url!, "http://host").searchParams)
+      .getAll("scope")
+      .flatMap((text) => text.split(" "));
     asked.push(scopes);
-    const [name = "", password = ""] = Buffer.from(
-      (request.headers.authorization ?? "").replace("Basic ", ""),
-      "base64",
-    )
-      .toString()
-      .split(":");
+    const [name = "", password = ""] = (
+      form === undefined
+        ? Buffer.from((request.headers.authorization ?? "").replace("Basic ", ""), "base64").toString()
+        : isRefresh(form)
+          ? form.get("refresh_token")!
+          : ":"
+    ).split(":");
     const account = accounts[name];
-    if (request.headers.authorization !== undefined && account?.password !== password) {
+    if ((form !== undefined || request.headers.authorization !== undefined) && account?.password !== password) {
       response.writeHead(401).end('{"errors":[{"code":"UNAUTHORIZED","message":"wrong password"}]}');
       return;
     }
@@ -90,7 +93,9 @@ export async function tokenServer(
     const text = `${part({ alg: "RS256", typ: "JWT", x5c })}.${part(claims)}`;
     const token = `${text}.${sign("sha256", Buffer.from(text), key).toString("base64url")}`;
     response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify({ token, expires_in: Math.max(state.lasts, 60) }));
+    response.end(
+      JSON.stringify({ [form === undefined ? "token" : "access_token"]: token, expires_in: Math.max(state.lasts, 60) }),
+    );
   });
   server.listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
@@ -106,4 +111,13 @@ export async function tokenServer(
       return state.lasts;
     },
   };
+}
+
+const isRefresh = (form: URLSearchParams): boolean =>
+  form.get("grant_type") === "refresh_token" && form.get("service") === SERVICE && form.has("client_id");
+
+async function textOf(request: http.IncomingMessage): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
 }
