@@ -104,7 +104,13 @@ describe("a registry with passwords", () => {
     const command = [process.execPath, PROGRAM, ...words].map((word) => `'${word}'`).join(" ");
     const child = spawn(needProgram("script", "bsdutils"), ["-qec", command, "/dev/null"], {
       cwd: home,
-      env: { PATH: process.env.PATH, HOME: home, BOOTWRIGHT_STORE: sharedStore(), no_proxy: "127.0.0.1", TERM: "xterm" },
+      env: {
+        PATH: process.env.PATH,
+        HOME: home,
+        BOOTWRIGHT_STORE: sharedStore(),
+        no_proxy: "127.0.0.1",
+        TERM: "xterm",
+      },
     });
     let shown = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -74,6 +74,42 @@ images: { uki: { kind: uki, stub: ./stub, cmdline: console=ttyS0, sign: db } }
   expect(fs.readFileSync(path.join(dir, "out/uki.efi")).equals(here)).toBe(true);
 });
 
+test("a kernel is not published before its modules are signed", async () => {
+  const dir = await localProject({
+    "bootwright.yaml": `
+name: apart
+kernel: { from: file, image: ./vmlinuz, config: ./config, modules: ./modules, signModules: db }
+keys: { db: { file: ./keys/db }, catalog: { file: ./keys/catalog } }
+catalogs: { kernels: { url: ./catalog, keys: [./keys/catalog.pub] } }
+publish: { kernel: { bundle: default, name: apart, to: "catalog:kernels" } }
+initramfs: { init: busybox, busybox: ./busybox }
+image: { kind: cpio }
+`,
+    config: "CONFIG_MODULES=y\nCONFIG_MODULE_SIG=y\n",
+    "modules/modules.dep": "",
+  });
+  fs.writeFileSync(path.join(dir, "modules/one.ko"), tiny("one"));
+  const run = (...words: string[]) => runCli(words, { cwd: dir, env: { BOOTWRIGHT_DATA: path.join(dir, "data") } });
+  const init = await run("keys", "init");
+  expect(init.exit, init.stderr).toBe(0);
+  const vault = temporaryDir();
+  fs.renameSync(path.join(dir, "keys/db.key"), path.join(vault, "db.key"));
+  fs.copyFileSync(path.join(dir, "keys/db.crt"), path.join(vault, "db.crt"));
+  const refused = await run("kernel", "publish");
+  expect(refused.exit).toBe(7);
+  expect(refused.stderr).toMatch(/SIGNATURE_INVALID .*not signed, and so not published: 1 module \(key db\)/);
+  expect(refused.stderr).toContain("bootwright sign out/signing-request");
+  expect(fs.existsSync(path.join(dir, "catalog"))).toBe(false);
+  for (const words of [
+    ["sign", "out/signing-request", "--keys", vault],
+    ["attach", "out/signing-request"],
+  ])
+    expect(await run(...words)).toMatchObject({ exit: 0 });
+  const published = await run("kernel", "publish");
+  expect(published.exit, published.stderr).toBe(0);
+  expect(published.stdout).toMatch(/^published apart /);
+});
+
 test("a kernel that checks nothing is said", async () => {
   const unchecked = await localProject({
     "bootwright.yaml": `
