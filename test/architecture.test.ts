@@ -17,6 +17,7 @@ const DOMAINS = [
   "kernel",
   "oci",
   "provenance",
+  "release",
   "s3",
   "sign",
   "source",

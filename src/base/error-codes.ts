@@ -277,6 +277,21 @@ export const ERROR_CODES = {
     title: "There is no catalog at this address",
     help: "Check `catalogs.NAME.url`. The first `bootwright kernel publish` makes a catalog.",
   },
+  RECORD_BROKEN: {
+    exit: "verification",
+    title: "The record of releases is not what it was",
+    help: "An entry is missing or was changed, the end was cut off, or two histories part. Nothing was done. `bootwright release verify` shows all that is wrong; the copy that is right, in git or in the place, is what to restore from.",
+  },
+  PROMOTION_REFUSED: {
+    exit: "usage",
+    title: "A release may not go there",
+    help: "Releases go forward, along the order of `environments`, with the approvals that the config asks for. The message says what is missing.",
+  },
+  TAG_REFUSED: {
+    exit: "usage",
+    title: "A release cannot be tagged",
+    help: "A tag that is there has another commit, a working tree has changes, a commit is not on the trunk, or is not checked. No repository was tagged.",
+  },
   KERNEL_UNFIT: {
     exit: "unsupported",
     title: "A kernel lacks what is required of it",

@@ -1,5 +1,6 @@
 /** A directory with a kernel in it, as people and distributions lay them out → the parts of a bundle. */
 import { BootwrightError } from "../base/errors.ts";
+import type { Arch } from "../base/json-shape.ts";
 import type { FileEntry, FileTree } from "../formats/filetree.ts";
 import { readLinuxImage } from "../formats/linux-image.ts";
 import { plainDirectory, TreeBuilder } from "../formats/tree-builder.ts";
@@ -7,7 +8,6 @@ import { defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
 import { openBlobSource } from "../store/blob-source.ts";
 import type { Store } from "../store/store.ts";
-import type { Arch } from "./json-shape.ts";
 
 /** What is not there is an empty blob, or a tree without modules. */
 export type KernelDirectory = {

@@ -6,8 +6,8 @@
 import { createHash, type KeyObject } from "node:crypto";
 import { BootwrightError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
+import { SHA256, Shape } from "../base/json-shape.ts";
 import { keyName, type MinisignKey, minisignKeyOf, signMinisign, verifyMinisign } from "../formats/minisign.ts";
-import { SHA256, Shape } from "./json-shape.ts";
 import { type BundleIdentity, decodeFeatures, decodeIdentity } from "./manifest.ts";
 
 const SCHEMA = "bootwright.catalog/1";

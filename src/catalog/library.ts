@@ -7,7 +7,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { BootwrightError, ioError } from "../base/errors.ts";
 import { ensureDir, readIfExists, removeTree, temporaryName, writeFileAtomic } from "../base/fs.ts";
-import type { Arch } from "./json-shape.ts";
+import type { Arch } from "../base/json-shape.ts";
 import { type BundleIdentity, type BundleManifest, decodeManifest, describeBundle } from "./manifest.ts";
 import { compareVersions } from "./version-order.ts";
 

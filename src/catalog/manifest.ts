@@ -5,8 +5,8 @@
  */
 import type { Digest } from "../base/digest.ts";
 import { canonicalJson, type Json } from "../base/json.ts";
+import { ARCHES, type Arch, FEATURE, NAME, SHA256, Shape, VERSION } from "../base/json-shape.ts";
 import { safePath } from "../formats/filetree.ts";
-import { ARCHES, type Arch, FEATURE, NAME, SHA256, Shape, VERSION } from "./json-shape.ts";
 
 export const MANIFEST = "manifest.json";
 const SCHEMA = "bootwright.bundle/1";

@@ -1,5 +1,6 @@
 /** Reads a catalog: its newest index, signed by a trusted key and no older than any seen before. */
 import { BootwrightError } from "../base/errors.ts";
+import type { Arch } from "../base/json-shape.ts";
 import type { ReadablePlace } from "../base/place.ts";
 import type { MinisignKey } from "../formats/minisign.ts";
 import {
@@ -11,7 +12,6 @@ import {
   MAX_INDEX,
   openIndex,
 } from "./catalog-index.ts";
-import type { Arch } from "./json-shape.ts";
 import type { SeenSerials } from "./seen.ts";
 import { compareVersions } from "./version-order.ts";
 

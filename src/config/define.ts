@@ -9,7 +9,8 @@ export function defineProject<
   const M extends string = "default",
   const C extends string = never,
   const S extends string = never,
->(project: Project<K, T, I, M, C, S>): Project<K, T, I, M, C, S> {
+  const E extends string = never,
+>(project: Project<K, T, I, M, C, S, E>): Project<K, T, I, M, C, S, E> {
   return project;
 }
 
@@ -20,6 +21,7 @@ export interface Project<
   M extends string,
   C extends string,
   S extends string,
+  E extends string = never,
 > extends Omit<ProjectInput, Referring> {
   readonly kernel?: Kernel<NoInfer<C>, NoInfer<S>>;
   readonly kernels?: Readonly<Record<K, Kernel<NoInfer<C>, NoInfer<S>>>>;
@@ -37,6 +39,10 @@ export interface Project<
   >;
   readonly catalogs?: Readonly<Record<C, Catalog<NoInfer<S>>>>;
   readonly publish?: Readonly<Record<string, Publication<NoInfer<K>, NoInfer<C>>>>;
+  readonly platform?: Replace<NonNullable<ProjectInput["platform"]>, { key: NoInfer<S> }>;
+  readonly environments?: Readonly<
+    Record<E, Replace<NonNullable<ProjectInput["environments"]>[string], { after: NoInfer<E> }>>
+  >;
   readonly profiles?: Readonly<Record<string, Override<ProjectInput>>>;
 }
 
@@ -54,6 +60,8 @@ type Referring =
   | "secureBoot"
   | "catalogs"
   | "publish"
+  | "platform"
+  | "environments"
   | "profiles";
 
 type WrittenTree = NonNullable<ProjectInput["tree"]>;

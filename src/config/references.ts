@@ -40,6 +40,8 @@ const RULES: readonly Rule[] = [
   { at: ["secureBoot", "pk"], what: "key", in: [["keys"]] },
   { at: ["secureBoot", "kek"], what: "key", in: [["keys"]] },
   { at: ["secureBoot", "db", "*"], what: "key", in: [["keys"]] },
+  { at: ["platform", "key"], what: "key", in: [["keys"]] },
+  { at: ["environments", "*", "after"], what: "environment", in: [["environments"]] },
   { at: ["publish", "*", "bundle"], what: "kernel", in: [["kernels"]] },
   { at: ["initramfs", "*", "kernel"], what: "kernel", in: [["kernels"]] },
   { at: ["images", "*", "kernel"], what: "kernel", in: [["kernels"]] },

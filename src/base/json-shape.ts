@@ -1,5 +1,5 @@
 /** Checks values out of documents from outside: what does not fit is FORMAT_INVALID that names document and member. */
-import { BootwrightError, messageOf } from "../base/errors.ts";
+import { BootwrightError, messageOf } from "./errors.ts";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 

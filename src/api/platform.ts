@@ -1,0 +1,123 @@
+/** A project's platform, opened for one command: its record, who may write to it, and its repositories. */
+import path from "node:path";
+import { BootwrightError } from "../base/errors.ts";
+import { readIfExists } from "../base/fs.ts";
+import { shownUrl } from "../base/http.ts";
+import { type MinisignKey, parseMinisignKey } from "../formats/minisign.ts";
+import type { RecordTarget } from "../release/change-record.ts";
+import { type RecordKeys, WHO } from "../release/entry.ts";
+import { GitWorkspace } from "../release/git-workspace.ts";
+import type { PlatformConfig } from "../release/schema.ts";
+import { SeenRecord } from "../release/seen-record.ts";
+import type { RepositoryPlace } from "../release/trunk.ts";
+import { loadCatalogKey, loadPublicKey } from "../sign/key-files.ts";
+import { repositoryAddress } from "../source/git.ts";
+import { openPlace } from "./places.ts";
+import { openProject, type Project } from "./project.ts";
+import type { Session } from "./session.ts";
+
+export interface Platform {
+  readonly project: Project;
+  readonly config: DeepReadonlyPlatform;
+  readonly repositories: readonly RepositoryPlace[];
+  readonly target: RecordTarget;
+  /** Who acts, for the record. */
+  readonly who: string;
+}
+
+type DeepReadonlyPlatform = NonNullable<Project["config"]["platform"]>;
+
+/** `writes`: the record's key is there to sign with. Throws CONFIG_INVALID when the project has no platform. */
+export async function withPlatform<T>(
+  session: Session,
+  { writes }: { writes: boolean },
+  body: (platform: Platform) => Promise<T>,
+): Promise<T> {
+  await using project = await openProject(session);
+  const { platform } = project.config;
+  if (platform === undefined)
+    throw new BootwrightError("CONFIG_INVALID", "the config has no platform", {
+      hint: 'add: platform: { repositories: { kernel: { git: "…" } }, record: "./record" }',
+    });
+  return body({
+    project,
+    config: platform,
+    repositories: repositoriesOf(project, platform),
+    target: await recordTarget(project, { platform, writes }),
+    who: whoActs(session),
+  });
+}
+
+async function recordTarget(
+  project: Project,
+  { platform, writes }: { platform: DeepReadonlyPlatform; writes: boolean },
+): Promise<RecordTarget> {
+  const { config, session } = project;
+  const place = await openPlace(project, platform.record);
+  if (place === undefined)
+    throw new BootwrightError("UNSUPPORTED", `platform.record is ${platform.record}, which is there to read`, {
+      hint: "it may be a directory, s3://BUCKET/PREFIX or oci://HOST/NAME",
+    });
+  const key = platform.key === undefined ? undefined : config.keys[platform.key]!;
+  return {
+    place,
+    keys: recordKeys(project, platform),
+    seen: new SeenRecord(session.dataDir, place.address),
+    signal: session.signal,
+    secret: key === undefined || !writes ? undefined : loadCatalogKey(key, config.dir),
+  };
+}
+
+function recordKeys({ config }: Project, { key, approvers }: DeepReadonlyPlatform): RecordKeys {
+  return {
+    record:
+      key === undefined ? undefined : parseMinisignKey(loadPublicKey(config.keys[key]!, config.dir), `key ${key}`),
+    approvers: Object.fromEntries(
+      Object.entries(approvers).map(([name, label]) => [name, approverKey(label, { name, projectDir: config.dir })]),
+    ),
+  };
+}
+
+function approverKey(label: string, { name, projectDir }: { name: string; projectDir: string }): MinisignKey {
+  const bytes = readIfExists(path.resolve(projectDir, label));
+  if (bytes !== undefined) return parseMinisignKey(bytes.toString("utf8"), label);
+  throw new BootwrightError("PATH_MISSING", `${label}, the public key of approver ${name}, is not there`, {
+    hint: `ask ${name} for it; who has no key makes one with \`bootwright keys init\` (type: ed25519)`,
+  });
+}
+
+const repositoriesOf = (
+  { config }: Project,
+  { repositories }: Pick<PlatformConfig, "repositories"> | DeepReadonlyPlatform,
+): readonly RepositoryPlace[] =>
+  Object.entries(repositories).map(([name, { git, trunk }]) => ({
+    ...{ name, trunk, shown: shownUrl(git) },
+    address: repositoryAddress(git, config.dir),
+  }));
+
+/** One line for the record; it proves nothing, signatures do. */
+function whoActs({ env }: Session): string {
+  const who = env.BOOTWRIGHT_WHO || env.GITHUB_ACTOR || env.USER || env.LOGNAME || "unknown";
+  if (WHO.test(who)) return who;
+  throw new BootwrightError("USAGE", "who acts is one line of at most 200 characters without < and >", {
+    hint: "set BOOTWRIGHT_WHO",
+  });
+}
+
+/** A repository of our own for as long as `body` runs. */
+export async function withGit<T>(
+  { project }: Pick<Platform, "project">,
+  body: (workspace: GitWorkspace) => Promise<T>,
+): Promise<T> {
+  const { store, session } = project;
+  const { signal, emit } = session;
+  using workspace = await GitWorkspace.open(store.blobs.temporary(), { signal, emit });
+  return await body(workspace);
+}
+
+/** Throws OFFLINE where somebody would be asked. */
+export function needNetwork({ offline }: Session, repositories: readonly RepositoryPlace[]): void {
+  const remote = repositories.find(({ address }) => /^[a-z][a-z0-9+.-]*:\/\/|^[^/]+@[^/]+:/.test(address));
+  if (offline && remote !== undefined && !remote.address.startsWith("file://"))
+    throw new BootwrightError("OFFLINE", `${remote.shown} would be asked, which --offline forbids`);
+}

@@ -1,0 +1,99 @@
+/** Three repositories with bare remotes, and a project whose platform they are: for tests of releases. */
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { expect } from "vitest";
+import { type CliResult, runCli } from "../support/cli.ts";
+import { temporaryDir, writeProject } from "../support/test-session.ts";
+
+export const REPOSITORIES = ["builder", "kernel", "iso"] as const;
+
+export interface PlatformProject {
+  readonly dir: string;
+  readonly remotes: string;
+  readonly remote: (name: string) => string;
+  readonly cli: (...args: string[]) => Promise<CliResult>;
+  /** Must end with 0; gives the JSON document. */
+  readonly json: (...args: string[]) => Promise<Record<string, any>>;
+  /** Must fail; gives the error of the JSON document. */
+  readonly refused: (...args: string[]) => Promise<{ code: string; message: string; hint?: string }>;
+}
+
+export const git = (dir: string, ...args: string[]): string =>
+  execFileSync("git", ["-C", dir, ...args], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      PATH: process.env.PATH,
+      HOME: dir,
+      GIT_CONFIG_NOSYSTEM: "1",
+      GIT_AUTHOR_NAME: "release",
+      GIT_AUTHOR_EMAIL: "release@example.org",
+      GIT_COMMITTER_NAME: "release",
+      GIT_COMMITTER_EMAIL: "release@example.org",
+    },
+  }).trimEnd();
+
+/** A commit on the remote's trunk; gives its name. */
+export function commit(remote: string, message: string): string {
+  const work = temporaryDir();
+  git(work, "clone", "--quiet", remote, "work");
+  const dir = path.join(work, "work");
+  git(dir, "checkout", "--quiet", "-B", "main");
+  fs.appendFileSync(path.join(dir, "file"), `${message}\n`);
+  git(dir, "add", "file");
+  git(dir, "commit", "--quiet", "-m", message);
+  git(dir, "push", "--quiet", "origin", "main");
+  return git(dir, "rev-parse", "HEAD");
+}
+
+export function bareRemotes(): string {
+  const remotes = temporaryDir();
+  for (const name of [...REPOSITORIES, "platform"]) {
+    git(remotes, "init", "--quiet", "--bare", "--initial-branch=main", `${name}.git`);
+    if (name !== "platform") commit(path.join(remotes, `${name}.git`), `feat: the ${name}`);
+  }
+  return remotes;
+}
+
+export interface PlatformOptions {
+  readonly record?: string;
+  readonly more?: string;
+  readonly check?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export async function platformProject(options: PlatformOptions = {}): Promise<PlatformProject> {
+  const remotes = bareRemotes();
+  const remote = (name: string) => path.join(remotes, `${name}.git`);
+  const check = options.check ?? "none";
+  const dir = writeProject(`
+name: truthdb
+keys:
+  release: { file: ./keys/release, type: ed25519 }
+  approver: { file: ./keys/approver, type: ed25519 }
+platform:
+  repositories:
+${REPOSITORIES.map((name) => `    ${name}: { git: "${remote(name)}", check: ${check} }`).join("\n")}
+  record: ${options.record ?? "./record"}
+  git: ${remote("platform")}
+  key: release
+  approvers: { approver: ./keys/approver.pub }
+environments: { test: {}, staging: { after: test }, prod: { after: staging, approvals: 1 } }
+${options.more ?? ""}
+`);
+  const env = { BOOTWRIGHT_DATA: path.join(dir, "user"), BOOTWRIGHT_WHO: "release@example.org", ...options.env };
+  const cli = (...args: string[]) => runCli(args, { cwd: dir, env });
+  const json = async (...args: string[]) => {
+    const { exit, stdout, stderr } = await cli(...args, "--json");
+    expect(exit, stderr + stdout).toBe(0);
+    return JSON.parse(stdout);
+  };
+  const refused = async (...args: string[]) => {
+    const { exit, stdout } = await cli(...args, "--json");
+    expect(exit, stdout).not.toBe(0);
+    return JSON.parse(stdout).error;
+  };
+  expect((await cli("keys", "init")).exit).toBe(0);
+  return { dir, remotes, remote, cli, json, refused };
+}
