@@ -23,10 +23,12 @@ export function projectBucketPlace(
 /** An object's bytes. The caller checks the digest. */
 export async function* objectBytes(
   { config, session }: { config: ResolvedConfig; session: Session },
-  { url, size, ...channels }: { url: string; size: number; emit: Emit; signal: AbortSignal },
+  { url, size, ...channels }: { url: string; size?: number; emit: Emit; signal: AbortSignal },
 ): AsyncGenerator<Uint8Array> {
   const { bucket, prefix } = parseS3Address(url);
-  yield* readObject(projectBucket({ config, session: { ...session, ...channels } }, bucket), prefix, { size });
+  yield* readObject(projectBucket({ config, session: { ...session, ...channels } }, bucket), prefix, {
+    ...(size !== undefined && { size }),
+  });
 }
 
 function projectBucket({ config, session }: { config: ResolvedConfig; session: Session }, name: string): Bucket {

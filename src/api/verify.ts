@@ -14,18 +14,43 @@ import type { Policy } from "../verify/policy.ts";
 import { type MediumReport, verifyMedium } from "../verify/verify-medium.ts";
 import { type OpenArtifact, openArtifact } from "./artifact-ref.ts";
 import { withRefs } from "./refs.ts";
+import type { RegistryAccess } from "./registries.ts";
 import type { Report, Session } from "./session.ts";
 import { loadPolicy, projectPolicy } from "./verify-policy.ts";
+import { verifyProvenance } from "./verify-provenance.ts";
 
-export interface VerifyOptions {
-  /** An image of the project, a digest, a file, or a directory in the place of a system partition. */
+export interface VerifyOptions extends RegistryAccess {
+  /** An image of the project, a digest, a file, a directory in the place of a system partition; `oci://…`, `s3://…` or a layout. */
   readonly ref: string;
   /** Default: the keys of the project. */
   readonly policy?: string;
 }
 
-export async function verify(session: Session, { ref, policy: file }: VerifyOptions): Promise<Report> {
-  const policy = file === undefined ? await policyHere(session) : await loadPolicy(file, session.cwd);
+/** Of what firmware starts, and of who made it: one report. */
+const bothReports = (first: Report, second: Report): Report => {
+  const [a, b] = [first.data as Readonly<Record<string, Json>>, second.data as Readonly<Record<string, Json>>];
+  const violations = [...(a.violations as Json[]), ...(b.violations as Json[])];
+  return {
+    data: { ...b, ...a, violations },
+    text: `${first.text}\n${second.text}`,
+    summary: [first, second].map(({ summary = "" }) => summary).join("\n"),
+    exit: Math.max(first.exit ?? EXIT.ok, second.exit ?? EXIT.ok),
+  };
+};
+
+export async function verify(session: Session, { ref, policy: file, ...access }: VerifyOptions): Promise<Report> {
+  const { medium, provenance } =
+    file === undefined
+      ? { medium: await policyHere(session), provenance: undefined }
+      : await loadPolicy(file, session.cwd);
+  if (medium === undefined) return verifyProvenance(session, { ref, policy: provenance!, access });
+  const first = await verifyFirmware(session, { ref, policy: medium });
+  if (provenance === undefined) return first;
+  const second = await verifyProvenance(session, { ref, policy: provenance, access });
+  return bothReports(first, second);
+}
+
+function verifyFirmware(session: Session, { ref, policy }: { ref: string; policy: Policy }): Promise<Report> {
   return withRefs(session, async ({ store, cwd, project }) => {
     using opened = openRef(ref, { store, cwd, project });
     const report = await verifyMedium(opened.medium(), policy);

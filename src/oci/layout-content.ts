@@ -50,16 +50,20 @@ function layoutBlob(layout: OciLayout, digest: Digest) {
   return { ...blob, open: (from: number) => (from === 0 ? verified(blob.open(0), digest, what) : blob.open(from)) };
 }
 
+/** cosign's names for signatures and statements; see cosign.ts. */
+const ATTACHED = /^sha256-[0-9a-f]{64}\.(sig|att|sbom)$/;
+
 function chooseEntry(
   entries: readonly OciDescriptor[],
   { tag, label }: { tag: string | undefined; label: string },
 ): OciDescriptor {
   const documents = entries.filter((one) => isOciIndex(one) || isOciManifest(one));
-  const named =
-    tag === undefined ? documents : documents.filter(({ annotations }) => annotations.get(REF_NAME) === tag);
+  // What is attached to an image is none itself.
+  const images = documents.filter(({ annotations }) => !ATTACHED.test(annotations.get(REF_NAME) ?? ""));
+  const named = tag === undefined ? images : documents.filter(({ annotations }) => annotations.get(REF_NAME) === tag);
   const digests = new Set(named.map(({ hash }) => hash));
   if (digests.size === 1) return named[0]!;
-  const tags = [...new Set(documents.flatMap(({ annotations }) => annotations.get(REF_NAME) ?? []))];
+  const tags = [...new Set(images.flatMap(({ annotations }) => annotations.get(REF_NAME) ?? []))];
   throw new BootwrightError(
     "NAME_UNKNOWN",
     digests.size === 0

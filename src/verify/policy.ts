@@ -40,7 +40,12 @@ export type Rule =
   | "verity"
   | "tpm-policy"
   | "partition-table"
-  | "only-signed";
+  | "only-signed"
+  | "provenance"
+  | "builder"
+  | "config"
+  | "source"
+  | "artifact-signature";
 
 export interface Violation {
   readonly rule: Rule;

@@ -1,7 +1,7 @@
 import { BootwrightError } from "../../base/errors.ts";
 import { defineCommand } from "../command.ts";
 
-const ACTIONS = ["push", "pull", "copy", "inspect", "ls", "tag", "login", "logout"] as const;
+const ACTIONS = ["push", "pull", "copy", "inspect", "ls", "tag", "sign", "attest", "login", "logout"] as const;
 
 export const oci = defineCommand({
   args: [
@@ -10,7 +10,7 @@ export const oci = defineCommand({
       name: "name",
       many: true,
       summary:
-        "push: IMAGE|FILE… REF; pull, inspect: REF; copy: FROM TO; tag: REF TAG…; ls: REF|HOST; login, logout: HOST",
+        "push: IMAGE|FILE… REF; pull, inspect: REF; copy: FROM TO; tag: REF TAG…; sign, attest: REF; ls: REF|HOST; login, logout: HOST",
     },
   ],
   flags: {
@@ -24,19 +24,27 @@ export const oci = defineCommand({
     replace: { type: "boolean", summary: "for pull: also files that are there with other bytes" },
     type: { type: "string", value: "TYPE", summary: "for push of files: what they are, as a media type" },
     annotation: { type: "list", value: "NAME=VALUE", summary: "for push of files: an annotation; may be repeated" },
+    key: { type: "string", value: "NAME", summary: "for sign, attest: key of the config that signs" },
+    statement: {
+      type: "string",
+      value: "FILE",
+      summary: "for attest: an in-toto statement, such as `provenance` writes",
+      complete: "file",
+    },
     username: { type: "string", value: "NAME", summary: "for login: the account" },
     "password-stdin": { type: "boolean", summary: "for login: read the password from stdin" },
     "plain-http": { type: "boolean", summary: "speak to the registry without TLS" },
     ca: { type: "string", value: "FILE", summary: "certificate of who signed the registry's (PEM)", complete: "file" },
     "dry-run": {
       type: "boolean",
-      summary: "for push, copy, tag: say what would be done; exit 10 when something would",
+      summary: "for push, copy, tag, sign, attest: say what would be done; exit 10 when something would",
     },
   },
   examples: [
     { run: "bootwright oci push kernel registry.example.org/team/kernel:6.12", says: "build an image and push it" },
     { run: "bootwright oci pull registry.example.org/team/kernel:6.12", says: "fetch its files and verify them" },
     { run: "bootwright oci copy ./layout registry.example.org/team/base:1", says: "copy a layout byte for byte" },
+    { run: "bootwright oci sign registry.example.org/team/kernel:6.12 --key release", says: "sign it, for cosign too" },
     { run: "bootwright oci ls registry.example.org/team/kernel", says: "its tags" },
   ],
   about:
@@ -79,6 +87,19 @@ export const oci = defineCommand({
         return (await import("../../api/oci-tag.ts")).ociTag(session, {
           ...{ ...access, reference: reference!, tags, dryRun },
         });
+      }
+      case "sign":
+      case "attest": {
+        const usage = action === "sign" ? "REF --key NAME" : "REF --statement FILE --key NAME";
+        const [reference = ""] = need(words, { action, least: 1, most: 1, usage });
+        const { key, statement } = flags;
+        if (key === undefined || (action === "attest") !== (statement !== undefined))
+          throw new BootwrightError("USAGE", `oci ${action} takes ${usage}`, {
+            hint: `bootwright oci ${action} ${usage}`,
+          });
+        const { ociAttest, ociSign } = await import("../../api/oci-sign.ts");
+        const options = { ...access, reference, key, dryRun };
+        return statement === undefined ? ociSign(session, options) : ociAttest(session, { ...options, statement });
       }
       case "login": {
         const [host] = need(words, { action, least: 1, most: 1, usage: "HOST --username NAME" });

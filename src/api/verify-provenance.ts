@@ -1,0 +1,173 @@
+/** Who made an artifact, from what: the evidence beside it is found and held against a policy. Layouts and files need no network. */
+import fs from "node:fs";
+import path from "node:path";
+import { EXIT } from "../base/error-codes.ts";
+import { BootwrightError, isBootwrightError } from "../base/errors.ts";
+import type { Json } from "../base/json.ts";
+import { loadConfig } from "../config/load.ts";
+import { MAX_ENVELOPE } from "../formats/dsse.ts";
+import { readAttached } from "../oci/cosign.ts";
+import { type Location, parseLocation } from "../oci/reference.ts";
+import {
+  type ArtifactReport,
+  type FoundEvidence,
+  type ProvenancePolicy,
+  verifyArtifact,
+} from "../verify/artifact-policy.ts";
+import { readSignedBytes } from "../verify/signed-bytes.ts";
+import { openSigned } from "./attachments.ts";
+import { type RegistryAccess, withRegistries } from "./registries.ts";
+import type { Report, Session } from "./session.ts";
+
+interface Asked {
+  readonly ref: string;
+  readonly policy: ProvenancePolicy;
+  readonly access: RegistryAccess;
+}
+
+/** Throws what reading the artifact throws; what is wrong with the evidence is in the report. */
+export async function verifyProvenance(session: Session, asked: Asked): Promise<Report> {
+  const unread: { where: string; code: string; message: string }[] = [];
+  const damaged = (where: string) => (error: unknown) => {
+    if (!isBootwrightError(error)) throw error;
+    unread.push({ where, code: error.code, message: error.message });
+  };
+  const found = await findEvidence(session, asked, damaged);
+  const checked = verifyArtifact(found, asked.policy);
+  const report = { ...checked, passedOver: [...unread, ...checked.passedOver] };
+  const { ref } = asked;
+  const failed = report.violations.length;
+  return {
+    data: { ref, ...(report as unknown as Record<string, Json>) },
+    text: reportText(ref, report),
+    summary: failed > 0 ? `${ref} does not hold: ${failed} violation${failed === 1 ? "" : "s"}` : `${ref} holds`,
+    exit: failed > 0 ? EXIT.verification : EXIT.ok,
+  };
+}
+
+type Damaged = (where: string) => (error: unknown) => void;
+
+function findEvidence(session: Session, asked: Asked, damaged: Damaged): Promise<FoundEvidence> {
+  const { ref } = asked;
+  if (ref.startsWith("s3://")) return inBucket(session, asked);
+  if (/^(oci|oci-archive|docker):/.test(ref))
+    return attached(session, asked, { location: parseLocation(ref), damaged });
+  const file = path.resolve(session.cwd, ref);
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  if (stat?.isFile()) return besideFile(file, asked);
+  if (stat?.isDirectory() && fs.existsSync(path.join(file, "oci-layout")))
+    return attached(session, asked, { location: { type: "layout", path: ref }, damaged });
+  throw new BootwrightError(
+    stat === undefined ? "PATH_MISSING" : "UNSUPPORTED",
+    `${ref} is no file and no container image`,
+    {
+      hint: "name a file such as ./out/hello.efi, an OCI layout, oci://HOST/NAME or s3://BUCKET/KEY",
+    },
+  );
+}
+
+async function attached(
+  session: Session,
+  { access }: Asked,
+  { location, damaged }: { location: Location; damaged: Damaged },
+): Promise<FoundEvidence> {
+  return withRegistries(session, access, async (open) => {
+    const place = await openSigned(session, { location, open });
+    const { hash } = place.subject;
+    const [statements, signatures] = [
+      await readAttached(place, { hash, kind: "statement", damaged: damaged("statement") }),
+      await readAttached(place, { hash, kind: "signature", damaged: damaged("signature") }),
+    ];
+    return {
+      hash,
+      envelopes: statements.map(({ bytes }, i) => ({ where: `statement ${i + 1}`, bytes })),
+      signatures: signatures.map(({ bytes, signature }, i) => ({
+        ...{ where: `signature ${i + 1}`, payload: bytes, signature: Buffer.from(signature, "base64") },
+      })),
+    };
+  });
+}
+
+async function besideFile(file: string, { policy }: Asked): Promise<FoundEvidence> {
+  const name = path.basename(file);
+  const read = async (beside: string) => {
+    const stat = fs.statSync(beside, { throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    if (stat.size > MAX_ENVELOPE)
+      throw new BootwrightError("LIMIT_EXCEEDED", `${beside} is larger than ${MAX_ENVELOPE} bytes`);
+    return fs.readFileSync(beside);
+  };
+  return evidence(name, {
+    policy,
+    read: (ending) => read(`${file}${ending}`),
+    chunks: () => fs.createReadStream(file),
+  });
+}
+
+async function inBucket(session: Session, { ref, policy }: Asked): Promise<FoundEvidence> {
+  const slash = ref.lastIndexOf("/");
+  const name = ref.slice(slash + 1);
+  const { cwd, configFile, profiles, env } = session;
+  const { config } = await loadConfig({ cwd, config: configFile, profiles, env });
+  const { objectBytes, projectBucketPlace } = await import("./buckets.ts");
+  const place = projectBucketPlace({ config, session }, ref.slice(0, slash));
+  const { emit, signal } = session;
+  return evidence(name, {
+    policy,
+    read: (ending) => place.read(`${name}${ending}`, { maxSize: MAX_ENVELOPE, signal }),
+    chunks: () => objectBytes({ config, session }, { url: ref, emit, signal }),
+  });
+}
+
+interface Beside {
+  readonly policy: ProvenancePolicy;
+  /** Of the file whose name has that ending more. */
+  readonly read: (ending: string) => Promise<Buffer | undefined>;
+  readonly chunks: () => AsyncIterable<Uint8Array>;
+}
+
+async function evidence(name: string, { policy, read, chunks }: Beside): Promise<FoundEvidence> {
+  const [signature, lines] = [await read(".sig"), await read(".intoto.jsonl")];
+  const { hash, signedBy } = await readSignedBytes(chunks(), {
+    signature: signature && Buffer.from(signature.toString("latin1"), "base64"),
+    keys: policy.keys,
+  });
+  const where = `${name}.intoto.jsonl`;
+  return {
+    hash,
+    envelopes: splitLines(lines ?? Buffer.of()).map((bytes, i) => ({
+      where: i === 0 ? where : `${where}, ${i + 1}`,
+      bytes,
+    })),
+    signatures: signature === undefined ? [] : [{ where: `${name}.sig`, signedBy }],
+  };
+}
+
+const MAX_LINES = 256;
+
+function splitLines(bytes: Buffer): readonly Buffer[] {
+  const lines: Buffer[] = [];
+  for (let at = 0; at < bytes.length && lines.length < MAX_LINES; ) {
+    const next = bytes.indexOf(0x0a, at);
+    const end = next === -1 ? bytes.length : next;
+    if (end > at) lines.push(bytes.subarray(at, end));
+    at = end + 1;
+  }
+  return lines;
+}
+
+function reportText(ref: string, { digest, statements, signedBy, passedOver, violations }: ArtifactReport): string {
+  return [
+    `${ref}  ${digest}`,
+    ...(signedBy.length > 0 ? [`  signed by ${signedBy.join(", ")}`] : []),
+    ...statements.flatMap((one) => [
+      `  ${one.where}  signed by ${one.signedBy.join(", ")}`,
+      `    built by ${one.builder}, from ${one.sources} sources`,
+    ]),
+    ...passedOver.map(({ where, code, message }) => `  ${where} does not count: ${message} (${code})`),
+    ...violations.flatMap(({ rule, where, message, expected }) => [
+      `✗ ${rule}  ${where}: ${message}`,
+      `    expected ${expected}`,
+    ]),
+  ].join("\n");
+}
