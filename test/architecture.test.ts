@@ -17,6 +17,7 @@ const DOMAINS = [
   "kernel",
   "oci",
   "provenance",
+  "publish",
   "release",
   "s3",
   "sign",

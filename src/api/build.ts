@@ -109,7 +109,7 @@ function noteBundles({ session, configFile, lockFile }: Project, { ctx, lock }: 
 }
 
 /** "vmlinuz-{kernel.release}-{key}.efi" → "vmlinuz-6.12.48-truthdb-1a2b3c4d.efi". */
-function imageFileName(
+export function imageFileName(
   image: PlannedImage,
   { project: { config, store }, run, key }: { project: Project; run: RunReport; key: string },
 ): string {

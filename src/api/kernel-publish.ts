@@ -21,10 +21,37 @@ export interface KernelPublishOptions {
 
 export async function kernelPublish(session: Session, { names, dryRun }: KernelPublishOptions): Promise<Report> {
   await using project = await openProject(session);
-  const chosen = choose(project, names);
-  const bundles = await buildBundles(project, chosen);
-  const done: (Published & { catalog: string })[] = [];
-  for (const [catalog, some] of Map.groupBy(bundles, ({ catalog }) => catalog)) {
+  const done = await publishKernels(project, { names: choose(project, names), dryRun });
+  const fresh = done.filter(({ known }) => !known);
+  return {
+    data: {
+      published: done.map(({ bundle: { name, version, arch }, ...rest }) => ({ name, version, arch, ...rest })),
+      dryRun,
+    },
+    text: done.map((one) => describePublishedKernel(one, { dryRun })).join("\n"),
+    exit: dryRun && fresh.length > 0 ? EXIT.different : EXIT.ok,
+  };
+}
+
+export type PublishedKernel = Published & { readonly catalog: string };
+
+export const describePublishedKernel = (
+  { bundle, known, catalog }: PublishedKernel,
+  { dryRun }: { dryRun: boolean },
+): string =>
+  known
+    ? `${describeBundle(bundle)} is in catalog ${catalog} already`
+    : `${dryRun ? "would publish" : "published"} ${describeBundle(bundle)} to catalog ${catalog}`;
+
+/** `names`: of `publish`, bundles all. */
+export async function publishKernels(
+  project: Project,
+  { names, dryRun }: KernelPublishOptions,
+): Promise<readonly PublishedKernel[]> {
+  const { session } = project;
+  const bundles = await buildBundles(project, names);
+  const done: PublishedKernel[] = [];
+  for (const [catalog, some] of Map.groupBy(bundles, (one) => one.catalog)) {
     const published = await publishBundles(await catalogTarget(project, catalog), {
       bundles: some.map(({ bundle }) => bundle),
       name: catalog,
@@ -37,38 +64,18 @@ export async function kernelPublish(session: Session, { names, dryRun }: KernelP
     });
     done.push(...published.map((one) => ({ ...one, catalog })));
   }
-  const fresh = done.filter(({ known }) => !known);
-  return {
-    data: {
-      published: done.map(({ bundle: { name, version, arch }, known, catalog }) => ({
-        name,
-        version,
-        arch,
-        known,
-        catalog,
-      })),
-      dryRun,
-    },
-    text: done
-      .map(({ bundle, known, catalog }) =>
-        known
-          ? `${describeBundle(bundle)} is in catalog ${catalog} already`
-          : `${dryRun ? "would publish" : "published"} ${describeBundle(bundle)} to catalog ${catalog}`,
-      )
-      .join("\n"),
-    exit: dryRun && fresh.length > 0 ? EXIT.different : EXIT.ok,
-  };
+  return done;
 }
 
 function choose({ config }: Project, names: readonly string[]): readonly string[] {
-  const all = Object.keys(config.publish);
+  const all = Object.entries(config.publish).flatMap(([name, one]) => ("bundle" in one ? [name] : []));
   if (all.length === 0)
-    throw new BootwrightError("CONFIG_INVALID", "the config publishes nothing", {
+    throw new BootwrightError("CONFIG_INVALID", "the config publishes no kernel to a catalog", {
       hint: 'add: publish: { kernel: { bundle: "default", to: "catalog:kernels" } }',
     });
   const unknown = names.find((name) => !all.includes(name));
   if (unknown !== undefined)
-    throw new BootwrightError("NAME_UNKNOWN", `the config publishes nothing under "${unknown}"`, {
+    throw new BootwrightError("NAME_UNKNOWN", `the config publishes no kernel under "${unknown}"`, {
       hint: `it publishes: ${all.join(", ")}`,
     });
   return names.length === 0 ? all : names;

@@ -1,6 +1,7 @@
 /** A place that is a directory: on this machine, on a share, or what a web server serves. */
 import fs from "node:fs";
 import path from "node:path";
+import { DigestCounter } from "./digest.ts";
 import { BootwrightError, ioError, systemCode } from "./errors.ts";
 import { ensureDir, removeQuietly, temporaryName, writeFileAtomic } from "./fs.ts";
 import type { Place } from "./place.ts";
@@ -49,7 +50,54 @@ export function directoryPlace(dir: string): Place {
     async replace(name, bytes) {
       writeFileAtomic(at(name), bytes, { sync: true });
     },
+    async stat(name) {
+      const file = at(name);
+      const size = fs.statSync(file, { throwIfNoEntry: false })?.size;
+      return size === undefined ? undefined : { size, sha256: () => hashOf(file) };
+    },
+    async link(name, from) {
+      const [file, source] = [at(name), at(from)];
+      if (isSameFile(file, source)) return;
+      await placing(file, async (temporary) => {
+        linkOrCopy(source, temporary);
+        fs.renameSync(temporary, file);
+      });
+    },
+    async remove(name) {
+      try {
+        fs.rmSync(at(name), { force: true });
+      } catch (error) {
+        throw ioError("remove", at(name), error);
+      }
+      return true;
+    },
   };
+}
+
+async function hashOf(file: string): Promise<string> {
+  const counter = new DigestCounter();
+  try {
+    for await (const chunk of fs.createReadStream(file, { highWaterMark: 1024 * 1024 })) counter.update(chunk);
+  } catch (error) {
+    throw ioError("read", file, error);
+  }
+  return counter.digest().hash;
+}
+
+function isSameFile(a: string, b: string): boolean {
+  const [one, other] = [a, b].map((file) => fs.statSync(file, { throwIfNoEntry: false, bigint: true }));
+  return one !== undefined && one.ino === other?.ino && one.dev === other.dev;
+}
+
+/** A share may have no hard links. */
+function linkOrCopy(source: string, file: string): void {
+  try {
+    fs.linkSync(source, file);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") throw error;
+    fs.copyFileSync(source, file, fs.constants.COPYFILE_FICLONE);
+    sync(file);
+  }
 }
 
 /** Writes beside `file`, and leaves nothing else. */

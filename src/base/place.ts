@@ -11,6 +11,12 @@ export interface ReadablePlace {
   read(path: string, options: { readonly maxSize: number; readonly signal: AbortSignal }): Promise<Buffer | undefined>;
 }
 
+export interface PlacedFile {
+  readonly size: number;
+  /** Hex; undefined where the place does not tell, and checks what it is given. */
+  sha256(): Promise<string | undefined>;
+}
+
 export interface Place extends ReadablePlace {
   /** Puts a file whose name says its content; what is there already stays. */
   putFile(path: string, file: { readonly local: string; readonly size: number }): Promise<void>;
@@ -18,4 +24,10 @@ export interface Place extends ReadablePlace {
   create(path: string, bytes: Uint8Array): Promise<boolean>;
   /** Replaces a file: a reader sees the old or the new bytes. */
   replace(path: string, bytes: Uint8Array): Promise<void>;
+  /** What is there, or undefined. */
+  stat(path: string): Promise<PlacedFile | undefined>;
+  /** Gives the file `from` a further name, also one that meant another: a reader sees the old or the new file, whole. */
+  link(path: string, from: string): Promise<void>;
+  /** What is not there is no error; false where the place removes nothing. */
+  remove(path: string): Promise<boolean>;
 }

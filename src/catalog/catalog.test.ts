@@ -89,7 +89,7 @@ const yielding = (target: Place): Place => {
     return operation();
   };
   return {
-    address: target.address,
+    ...target,
     read: (...args) => late(() => target.read(...args)),
     putFile: (...args) => late(() => target.putFile(...args)),
     create: (...args) => late(() => target.create(...args)),
@@ -108,8 +108,7 @@ const dying = (target: Place, at: number, when: "before" | "after"): Place => {
     return done;
   };
   return {
-    address: target.address,
-    read: target.read,
+    ...target,
     putFile: (...args) => step(() => target.putFile(...args)),
     create: (...args) => step(() => target.create(...args)),
     replace: (...args) => step(() => target.replace(...args)),

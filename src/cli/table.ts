@@ -32,6 +32,7 @@ export const COMMANDS: readonly TableEntry[] = [
     async () => (await import("./commands/verify.ts")).verify,
   ),
   entry("update", "pin newer sources", async () => (await import("./commands/update.ts")).update),
+  entry("publish", "publish images and kernels", async () => (await import("./commands/publish.ts")).publish),
   entry("kernel", "list, pull, import and publish kernels", async () => (await import("./commands/kernel.ts")).kernel),
   entry("oci", "push, pull and copy in registries", async () => (await import("./commands/oci.ts")).oci),
   entry("release", "make and show a platform's releases", async () => (await import("./commands/release.ts")).release),

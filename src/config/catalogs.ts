@@ -26,7 +26,9 @@ export function resolveCatalogs(config: ProjectOutput): {
       message: `"${LOCAL}" is the name of the user's own library of bundles`,
       mark: "key",
     });
-  for (const [name, { to }] of Object.entries(config.publish)) {
+  for (const [name, publication] of Object.entries(config.publish)) {
+    if (!("bundle" in publication)) continue;
+    const { to } = publication;
     const catalog = to.slice("catalog:".length);
     const path = ["publish", name, "to"];
     if (!(catalog in catalogs))

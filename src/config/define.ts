@@ -38,7 +38,7 @@ export interface Project<
     { pk: NoInfer<S>; kek: NoInfer<S>; db: readonly NoInfer<S>[] }
   >;
   readonly catalogs?: Readonly<Record<C, Catalog<NoInfer<S>>>>;
-  readonly publish?: Readonly<Record<string, Publication<NoInfer<K>, NoInfer<C>>>>;
+  readonly publish?: Readonly<Record<string, Publication<NoInfer<K>, NoInfer<C>, NoInfer<M>, NoInfer<S>>>>;
   readonly platform?: Replace<NonNullable<ProjectInput["platform"]>, { key: NoInfer<S> }>;
   readonly environments?: Readonly<
     Record<E, Replace<NonNullable<ProjectInput["environments"]>[string], { after: NoInfer<E> }>>
@@ -106,10 +106,10 @@ type Kernel<C extends string, S extends string> = Replace<
   { catalog: C | "local"; signModules: S }
 >;
 type Catalog<S extends string> = Replace<NonNullable<ProjectInput["catalogs"]>[string], { sign: S }>;
-type Publication<K extends string, C extends string> = Replace<
-  NonNullable<ProjectInput["publish"]>[string],
-  { bundle: K; to: `catalog:${C}` }
->;
+type WrittenPublication = NonNullable<ProjectInput["publish"]>[string];
+type Publication<K extends string, C extends string, M extends string, S extends string> =
+  | Replace<Extract<WrittenPublication, { bundle: string }>, { bundle: K; to: `catalog:${C}` }>
+  | Replace<Extract<WrittenPublication, { image: string }>, { image: M; sign: S }>;
 type WrittenPartition = NonNullable<Extract<WrittenImage, { kind: "disk" }>["partitions"]>[string];
 type Partition<M extends string> = Omit<WrittenPartition, "image"> & { image?: M };
 type Machine<M extends string> = Replace<NonNullable<ProjectInput["machine"]>, { image: M }>;

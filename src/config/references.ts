@@ -43,6 +43,8 @@ const RULES: readonly Rule[] = [
   { at: ["platform", "key"], what: "key", in: [["keys"]] },
   { at: ["environments", "*", "after"], what: "environment", in: [["environments"]] },
   { at: ["publish", "*", "bundle"], what: "kernel", in: [["kernels"]] },
+  { at: ["publish", "*", "image"], what: "image", in: [["images"]] },
+  { at: ["publish", "*", "sign"], what: "key", in: [["keys"]] },
   { at: ["initramfs", "*", "kernel"], what: "kernel", in: [["kernels"]] },
   { at: ["images", "*", "kernel"], what: "kernel", in: [["kernels"]] },
   { at: ["images", "*", "initramfs"], what: "initramfs", in: [["initramfs"]], except: NONE },

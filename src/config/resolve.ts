@@ -9,6 +9,7 @@ import type { ConfigIssue } from "./issue.ts";
 import { menuIssues } from "./menu.ts";
 import type { ConfigPath } from "./path.ts";
 import { platformIssues } from "./platform.ts";
+import { publishIssues } from "./publish.ts";
 import { NONE } from "./references.ts";
 import type { ProjectOutput } from "./schema.ts";
 import { type ResolvedUpdate, resolveUpdate } from "./update.ts";
@@ -143,7 +144,13 @@ export function resolveReferences(config: ProjectOutput): Resolved {
     }),
   );
 
-  issues.push(...verityIssues(config), ...menuIssues(config), ...addonIssues(config), ...updateIssues);
+  issues.push(
+    ...verityIssues(config),
+    ...menuIssues(config),
+    ...addonIssues(config),
+    ...updateIssues,
+    ...publishIssues(config),
+  );
   issues.push(...catalogIssues, ...platformIssues(config), ...sharedSourceNames(config));
   issues.push(...missingAlpine(config), ...treeCycles(config));
   const { profiles: _, ...rest } = config;

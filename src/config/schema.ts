@@ -10,6 +10,7 @@ import { catalogSchema, publicationSchema } from "../catalog/schema.ts";
 import { imageSchema } from "../image/schema.ts";
 import { initramfsShape } from "../initramfs/schema.ts";
 import { kernelSchema } from "../kernel/schema.ts";
+import { imagePublicationSchema } from "../publish/schema.ts";
 import { environmentSchema, platformSchema } from "../release/schema.ts";
 import { bucketSchema } from "../s3/schema.ts";
 import { keySchema, secureBootSchema } from "../sign/schema.ts";
@@ -63,7 +64,9 @@ const plural = {
     .default({})
     .describe("Where the object stores are that `s3://NAME/…` means, by bucket."),
   catalogs: namedMap(catalogSchema).default({}).describe("Catalogs of kernels, by name."),
-  publish: namedMap(publicationSchema).default({}).describe("What to publish, by name."),
+  publish: namedMap(z.union([publicationSchema, imagePublicationSchema]))
+    .default({})
+    .describe("What to publish, by name."),
   platform: platformSchema.optional().describe("Repositories that are released together, under one version."),
   environments: namedMap(environmentSchema)
     .default({})

@@ -109,6 +109,22 @@ async function putDocument(
   }
 }
 
+/** Takes a document and all tags that lead to it away; false where the registry removes nothing. What is not there is no error. */
+export async function deleteManifest(
+  registry: Registry,
+  reference: RegistryReference & { readonly digest: string },
+): Promise<boolean> {
+  const response = await registry.call({
+    method: "DELETE",
+    path: `${reference.repository}/manifests/sha256:${reference.digest}`,
+    scopes: [{ repository: reference.repository, actions: ["pull", "push", "delete"] }],
+    what: `delete ${formatReference(reference)}`,
+    expect: [200, 202, 404, 400, 403, 405, 501],
+  });
+  await response.body.dump();
+  return response.status === 200 || response.status === 202 || response.status === 404;
+}
+
 export const pullScope = ({ repository }: { readonly repository: string }): Scope => ({
   repository,
   actions: ["pull"],

@@ -13,7 +13,7 @@ import { OCI_TYPES } from "../formats/oci.ts";
 import { EMPTY_BYTES, encodeArtifact, parseOciContent } from "../formats/oci-content.ts";
 import { type BlobSource, bytesBlob, fileBlob } from "./blob.ts";
 import { copyContent } from "./copy.ts";
-import { type Document, getManifest, headManifest } from "./manifests.ts";
+import { type Document, deleteManifest, getManifest, headManifest, putManifest } from "./manifests.ts";
 import { pullBlob } from "./pull-blob.ts";
 import type { Registry } from "./registry.ts";
 import { openRepository } from "./repository.ts";
@@ -65,6 +65,14 @@ export function repositoryPlace(
   // Not every registry deletes, and not every account may: a claim of long ago is none.
   const takeBack = (claim: string) => putBytes(claim, EMPTY_BYTES, { [CLAIMED_AT]: "0" });
 
+  const layerOf = async (tag: string): Promise<Digest> => {
+    const { bytes, mediaType } = await getManifest(registry, at(tag));
+    const content = parseOciContent(bytes, mediaType, `${host}/${repository}:${tag}`);
+    const layer = content.kind === "manifest" ? content.layers[0] : undefined;
+    if (layer !== undefined) return layer;
+    throw new BootwrightError("FORMAT_INVALID", `${host}/${repository}:${tag} is no file of a catalog`);
+  };
+
   const createOnce = async (tag: string, bytes: Uint8Array): Promise<boolean | "others"> => {
     if (await exists(tag)) return false;
     const claim = `claim-${tag}-${randomBytes(8).toString("hex")}`;
@@ -89,11 +97,7 @@ export function repositoryPlace(
     async read(name, { maxSize }) {
       const tag = tagOf(name);
       if (!(await exists(tag))) return undefined;
-      const { bytes, mediaType } = await getManifest(registry, at(tag));
-      const content = parseOciContent(bytes, mediaType, `${host}/${repository}:${tag}`);
-      const layer = content.kind === "manifest" ? content.layers[0] : undefined;
-      if (layer === undefined)
-        throw new BootwrightError("FORMAT_INVALID", `${host}/${repository}:${tag} is no file of a catalog`);
+      const layer = await layerOf(tag);
       if (layer.size > maxSize)
         throw new BootwrightError(
           "LIMIT_EXCEEDED",
@@ -120,6 +124,19 @@ export function repositoryPlace(
       }
     },
     replace: (name, bytes) => putBytes(tagOf(name), bytes),
+    async stat(name) {
+      const tag = tagOf(name);
+      if (!(await exists(tag))) return undefined;
+      const { size, hash } = await layerOf(tag);
+      return { size, sha256: async () => hash };
+    },
+    async link(name, from) {
+      await putManifest(registry, at(tagOf(name)), await getManifest(registry, at(tagOf(from))));
+    },
+    async remove(name) {
+      const found = await headManifest(registry, at(tagOf(name)));
+      return found === undefined || deleteManifest(registry, { host, repository, digest: found.hash });
+    },
   };
 }
 

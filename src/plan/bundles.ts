@@ -68,7 +68,9 @@ export interface PlannedBundle {
 
 /** An entry of `publish` as a bundle. */
 export function planBundle(ctx: PlanContext, publication: string): PlannedBundle {
-  const { bundle, name = bundle, version } = ctx.config.publish[publication]!;
+  const entry = ctx.config.publish[publication]!;
+  if (!("bundle" in entry)) throw new Error(`publication ${publication} is no bundle`);
+  const { bundle, name = bundle, version } = entry;
   const kernel = planKernel(ctx, bundle);
   const stage = bundleStage({
     name: `bundle:${publication}`,

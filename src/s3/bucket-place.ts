@@ -6,7 +6,7 @@ import type { Place } from "../base/place.ts";
 import { hashFile } from "../store/blobs.ts";
 import { type Bucket, bytesPayload } from "./bucket.ts";
 import { createOnce } from "./create-once.ts";
-import { getObject, headObject, putObject } from "./objects.ts";
+import { copyObject, deleteObject, getObject, headObject, putObject } from "./objects.ts";
 import { uploadFile } from "./upload-file.ts";
 
 /** `prefix` without slashes at its ends; may be empty. */
@@ -23,6 +23,15 @@ export function bucketPlace(bucket: Bucket, prefix: string): Place {
     create: (name, bytes) => createOnce(bucket, below + name, { bytes, scratch: `${below}.publishing/` }),
     async replace(name, bytes) {
       await putObject(bucket, below + name, { body: bytesPayload(bytes), cacheControl: "no-cache" });
+    },
+    async stat(name) {
+      const there = await headObject(bucket, below + name);
+      return there && { size: there.size, sha256: async () => undefined };
+    },
+    link: (name, from) => copyObject(bucket, { from: below + from, to: below + name }),
+    async remove(name) {
+      await deleteObject(bucket, below + name);
+      return true;
     },
   };
 }

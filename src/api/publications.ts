@@ -1,0 +1,117 @@
+/** Builds the images of `publish`, and says under which names they go. */
+import path from "node:path";
+import { BootwrightError } from "../base/errors.ts";
+import type { ResolvedConfig } from "../config/resolved.ts";
+import type { PlannedImage } from "../plan/planned-image.ts";
+import { planPublication } from "../plan/publications.ts";
+import { FILE_NAME } from "../publish/state.ts";
+import type { NewFile } from "../publish/target.ts";
+import { fillTemplate, type TemplateValues } from "../publish/template.ts";
+import type { RunReport } from "../stage/scheduler.ts";
+import { imageFileName, runPlanned } from "./build.ts";
+import { type Project, planPinnedWith } from "./project.ts";
+import { describeWanted, requestSignatures } from "./wanted-signatures.ts";
+
+export type PublicationEntry = Extract<ResolvedConfig["publish"][string], { image: string }>;
+
+export interface BuiltPublication {
+  readonly entry: PublicationEntry;
+  readonly file: NewFile;
+}
+
+/** `names`: of `publish`, images all. Throws SIGNATURE_INVALID when a signature is missing, UNSUPPORTED for a directory. */
+export async function buildPublications(
+  project: Project,
+  names: readonly string[],
+): Promise<readonly BuiltPublication[]> {
+  if (names.length === 0) return [];
+  const { config, store, session } = project;
+  const entries = names.map((name) => ({ name, entry: config.publish[name] as PublicationEntry }));
+  const { planned } = await planPinnedWith(project, (ctx) =>
+    entries.map(({ name, entry }) => ({ name, entry, ...planPublication(ctx, entry.image) })),
+  );
+  const targets = planned.flatMap(({ image, release }) => [
+    image.output.stage,
+    ...(release === undefined ? [] : [release.stage]),
+    ...(image.named === undefined ? [] : [image.named.release.stage]),
+  ]);
+  const run = await runPlanned(project, targets);
+  const { wanted, dir } = requestSignatures(project, { targets, run, all: false });
+  if (wanted.length > 0)
+    throw new BootwrightError("SIGNATURE_INVALID", `not signed, and so not published: ${describeWanted(wanted)}`, {
+      hint: `where the keys are: bootwright sign ${path.relative(session.cwd, dir)}; then here: bootwright attach`,
+    });
+  const built = planned.map(({ name, entry, image, release }): BuiltPublication => {
+    const artifact = run.output(image.output.stage, image.output.output);
+    if (artifact.kind !== "blob")
+      throw new BootwrightError(
+        "UNSUPPORTED",
+        `publish.${name}: the image ${image.name} is a directory; files are published`,
+        {
+          hint: "publish an image that is one file: kind uki, efi, iso, disk, squashfs, tar …",
+        },
+      );
+    const kernel =
+      release === undefined ? "" : store.blobs.readAll(run.output(release.stage, release.output)).toString().trim();
+    const key = run.stages.find((report) => report.stage === image.output.stage.name)!.key;
+    const { hash: sha256, size } = artifact;
+    const about = { publication: name, image: image.name, version: config.version ?? "", arch: config.arch, kernel };
+    const words = { ...about, name: config.name, key: key.slice(0, 8), sha256 };
+    const names = namesOf(entry, { config, words, own: ownName(image, { project, run, key }) });
+    return { entry, file: { ...about, ...names, size, sha256, local: store.blobs.path(sha256) } };
+  });
+  requireDistinct(built);
+  return built;
+}
+
+/** The name under out/, where the config gives one; else the ending alone. */
+const ownName = (image: PlannedImage, built: { project: Project; run: RunReport; key: string }) => ({
+  whole: image.named === undefined ? undefined : imageFileName(image, built),
+  ending: (/(\.tar)?\.[A-Za-z][A-Za-z0-9]*$/.exec(image.fileName)?.[0] ?? "").toLowerCase(),
+});
+
+interface NameParts {
+  readonly config: ResolvedConfig;
+  readonly words: { readonly [word: string]: string; readonly kernel: string };
+  readonly own: { readonly whole: string | undefined; readonly ending: string };
+}
+
+function namesOf(
+  entry: PublicationEntry,
+  { config, words, own }: NameParts,
+): Pick<NewFile, "name" | "immutable" | "moving"> {
+  const { version, kernel, ...rest } = words;
+  const values: TemplateValues = {
+    ...rest,
+    ...(config.version !== undefined && { version: config.version }),
+    ...(kernel !== "" && { "kernel.release": kernel }),
+  };
+  const versioned = config.version !== undefined;
+  const template = entry.name ?? own.whole ?? `{name}-{image}-${versioned ? "{version}" : "{key}"}-{arch}${own.ending}`;
+  const tags = entry.immutable ?? [...(versioned ? ["v{version}"] : []), "sha256-{sha256}"];
+  const inRegistry = entry.to.startsWith("oci://");
+  const names = {
+    name: fillTemplate(template, values),
+    immutable: inRegistry ? tags.map((tag) => fillTemplate(tag, values)) : [],
+    moving: entry.moving,
+  };
+  const odd = [names.name, ...names.immutable].find((name) => !FILE_NAME.test(name));
+  if (odd !== undefined)
+    throw new BootwrightError(
+      "LIMIT_EXCEEDED",
+      `${odd} is no name to publish under: 1 to 160 letters, digits, ".", "_", "+", "~" and "-"`,
+    );
+  return names;
+}
+
+function requireDistinct(built: readonly BuiltPublication[]): void {
+  for (const [i, { entry, file }] of built.entries()) {
+    const other = built.slice(0, i).find((one) => one.entry.to === entry.to && one.file.name === file.name);
+    if (other !== undefined)
+      throw new BootwrightError(
+        "EXISTS",
+        `publish.${other.file.publication} and publish.${file.publication} would both be ${file.name} at ${entry.to}`,
+        { hint: "give one of them another `name`" },
+      );
+  }
+}

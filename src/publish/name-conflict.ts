@@ -1,0 +1,65 @@
+/** A name means the same bytes for ever: what is published is compared with what was. */
+import { BootwrightError } from "../base/errors.ts";
+import { VIEW_NAMES } from "./reserved.ts";
+import type { PublishedFile, PublishedState } from "./state.ts";
+import type { NewFile, PublishTarget } from "./target.ts";
+
+/** What is published under these names with these bytes already, or undefined when the names are free. Throws EXISTS. */
+export function nameConflict(
+  target: PublishTarget,
+  state: PublishedState | undefined,
+  file: NewFile,
+): PublishedFile | undefined {
+  const names = target.namesOf(file);
+  const where = target.documents.address;
+  const moving = file.moving.map((name) => target.movingName(name, file));
+  const reserved = [...names, ...moving].find((name) => VIEW_NAMES.test(name));
+  if (reserved !== undefined)
+    throw new BootwrightError("EXISTS", `${where}: the name ${reserved} is kept for what Bootwright writes itself`);
+  const same = state?.files.find((one) => one.name === file.name);
+  if (same !== undefined && same.sha256 === file.sha256) return same;
+  const retired = state?.retired.find((one) => overlaps(target.namesOf(one), names));
+  if (retired !== undefined)
+    throw new BootwrightError("EXISTS", `${where}: ${retired.name} was published before, and taken back since`, {
+      hint: nextName(state!, file),
+    });
+  const other = same ?? state?.files.find((one) => overlaps(target.namesOf(one), names));
+  if (other !== undefined)
+    throw new BootwrightError(
+      "EXISTS",
+      `${where} has ${names.find((name) => target.namesOf(other).includes(name)) ?? file.name} already, with other bytes`,
+      {
+        hint: nextName(state!, file),
+        detail: `there  sha256:${other.sha256}  ${other.name}, published ${other.published}\nhere   sha256:${file.sha256}  ${file.name}`,
+      },
+    );
+  const moves = Object.keys(state?.moving ?? {}).find((name) => names.includes(name));
+  const still = moving.find((name) => state?.files.some((one) => target.namesOf(one).includes(name)));
+  if (moves !== undefined || still !== undefined)
+    throw new BootwrightError(
+      "EXISTS",
+      moves !== undefined
+        ? `${where}: ${moves} is a name that moves; it cannot be the name of one file`
+        : `${where}: ${still} is the name of one file for ever; it cannot move`,
+    );
+  return undefined;
+}
+
+const overlaps = (some: readonly string[], others: readonly string[]): boolean =>
+  some.some((name) => others.includes(name));
+
+function nextName({ files, retired }: PublishedState, { version, name }: NewFile): string {
+  const taken = [...files, ...retired].map((one) => one.name);
+  if (version === "" || !name.includes(version))
+    return "a published name never changes: put {version} or {key} into `name`";
+  const free = nextVersions(version).find((next) => !taken.includes(name.replaceAll(version, next)));
+  return `a published name never changes; the next free version is ${free ?? "another one"}`;
+}
+
+/** "0.4.0" → "0.4.1", "0.4.2" …; "2026a" → "2026a-1" … */
+function nextVersions(version: string): readonly string[] {
+  const [, head, patch] = /^(\d+\.\d+\.)(\d+)$/.exec(version) ?? [];
+  return Array.from({ length: 1000 }, (_, i) =>
+    head === undefined ? `${version}-${i + 1}` : `${head}${Number(patch) + i + 1}`,
+  );
+}

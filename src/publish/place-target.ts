@@ -1,0 +1,46 @@
+/** Publishes into a directory or a bucket: files under their digest, and under names that mean them. */
+import path from "node:path";
+import { BootwrightError } from "../base/errors.ts";
+import type { Place } from "../base/place.ts";
+import { contentPath } from "./read.ts";
+import type { PublishTarget } from "./target.ts";
+
+export function placeTarget(place: Place): PublishTarget {
+  return {
+    documents: place,
+    lists: true,
+    digestOf: ({ sha256 }) => sha256,
+    movingName: (moving, { publication, name }) => `${publication}-${moving}${endingOf(name)}`,
+    namesOf: ({ name }) => [name],
+    async isTaken(name, { size, sha256 }) {
+      const there = await place.stat(name);
+      return there !== undefined && (there.size !== size || (await there.sha256()) !== sha256);
+    },
+    async put({ local, size, sha256, name }) {
+      const at = contentPath({ name, sha256 });
+      await place.putFile(at, { local, size });
+      const there = await place.stat(at);
+      const got = await there?.sha256();
+      if (there?.size === size && (got ?? sha256) === sha256) return;
+      const found =
+        there === undefined ? "nothing" : `${there.size} bytes${got === undefined ? "" : `, sha256:${got}`}`;
+      throw new BootwrightError(
+        "DIGEST_MISMATCH",
+        `${place.address}/${at} holds ${found} after the upload; wanted ${size} bytes, sha256:${sha256}`,
+        { hint: "remove it and publish again; if that does not help, the disk or the server cannot be relied on" },
+      );
+    },
+    async link(name, file, { moves }) {
+      if (!moves && (await place.stat(name))?.size === file.size) return; // It has never meant anything else.
+      await place.link(name, contentPath(file));
+    },
+    async remove(file) {
+      // The bytes first: a publisher that is behind cannot bring the name back.
+      const removed = await place.remove(contentPath(file));
+      return (await place.remove(file.name)) && removed;
+    },
+  };
+}
+
+/** "vmlinuz-6.12.48.efi" → ".efi", "root.tar.zst" → ".tar.zst". */
+const endingOf = (name: string): string => /(\.tar)?\.[A-Za-z][A-Za-z0-9]*$/.exec(path.basename(name))?.[0] ?? "";

@@ -1,0 +1,3 @@
+/** Names beside published files that Bootwright writes itself. */
+export const VIEW_NAMES =
+  /^(published|files|current|SHA256SUMS(\.minisig)?|index\.html|kernels\.(txt|json)|claim-.*|published-.*)$/;

@@ -1,0 +1,54 @@
+/** A project publishes into a directory, as a user does it. */
+import fs from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { documentOf, runCli } from "../support/cli.ts";
+import { temporaryDir, writeProject } from "../support/test-session.ts";
+
+const config = (version: string, more = ""): string => `
+name: tiny
+version: "${version}"
+trees: { root: { from: [{ dir: ./root }] } }
+images: { root: { kind: tar, tree: root, compress: none } }
+keys: { catalog: { file: ./keys/catalog } }
+publish: { root: { image: root, to: ./published, sign: catalog${more} } }
+`;
+
+test("publish, publish again, a next version, a version that is taken", async () => {
+  const dir = writeProject(config("0.1.0"), { "root/hello": "hello\n" });
+  const store = temporaryDir();
+  const cli = (...args: string[]) => runCli(args, { cwd: dir, store });
+  const set = (version: string, hello: string, more?: string) =>
+    writeProject(config(version, more), { "root/hello": hello }, dir);
+  expect((await cli("keys", "init")).exit).toBe(0);
+
+  const planned = await cli("publish", "--dry-run");
+  expect(planned.exit, planned.stderr).toBe(10);
+  expect(planned.stdout).toMatch(/^would publish tiny-root-0\.1\.0-x86_64\.tar .* to .*published\n$/);
+  expect(fs.existsSync(path.join(dir, "published"))).toBe(false);
+
+  const first = documentOf(await cli("publish", "--json"));
+  expect(first).toMatchObject({ ok: true, published: [{ name: "tiny-root-0.1.0-x86_64.tar", known: false }] });
+  expect(fs.readdirSync(path.join(dir, "published")).sort()).toEqual([
+    ...["SHA256SUMS", "SHA256SUMS.minisig", "files", "index.html", "published", "root-latest.tar"],
+    "tiny-root-0.1.0-x86_64.tar",
+  ]);
+  expect(documentOf(await cli("publish", "root", "--json"))).toMatchObject({ published: [{ known: true }] });
+  expect((await cli("publish", "--dry-run")).exit).toBe(0);
+
+  set("0.2.0", "good morning\n");
+  expect((await cli("publish")).stdout).toMatch(/^published tiny-root-0\.2\.0/);
+  const page = fs.readFileSync(path.join(dir, "published/index.html"), "utf8");
+  const readable = page.replaceAll(/<script>[\s\S]*?<\/script>/g, "");
+  for (const name of ["tiny-root-0.1.0-x86_64.tar", "tiny-root-0.2.0-x86_64.tar", "root-latest.tar"])
+    expect(readable).toContain(`>${name}</a>`);
+  expect(page).not.toMatch(/https?:/);
+
+  set("0.1.0", "another\n");
+  const refused = await cli("publish");
+  expect(refused.exit).toBe(2);
+  expect(refused.stderr).toMatch(/EXISTS.*tiny-root-0\.1\.0-x86_64\.tar.*next free version is 0\.1\.1/s);
+
+  set("0.1.0", "another\n", ', name: "root-{versoin}.tar"');
+  expect((await cli("publish")).stderr).toMatch(/bootwright\.yaml:7.*did you mean "version"\?/s);
+});
