@@ -6,7 +6,9 @@ import { shownUrl } from "../base/http.ts";
 import { type MinisignKey, parseMinisignKey } from "../formats/minisign.ts";
 import type { RecordTarget } from "../release/change-record.ts";
 import { type RecordKeys, WHO } from "../release/entry.ts";
+import { type GitCopy, mirrorRecord } from "../release/git-record.ts";
 import { GitWorkspace } from "../release/git-workspace.ts";
+import { examineRecord, type OpenedRecord, recordBroken } from "../release/read-record.ts";
 import type { PlatformConfig } from "../release/schema.ts";
 import { SeenRecord } from "../release/seen-record.ts";
 import type { RepositoryPlace } from "../release/trunk.ts";
@@ -39,13 +41,32 @@ export async function withPlatform<T>(
     throw new BootwrightError("CONFIG_INVALID", "the config has no platform", {
       hint: 'add: platform: { repositories: { kernel: { git: "…" } }, record: "./record" }',
     });
-  return body({
+  const opened: Platform = {
     project,
     config: platform,
     repositories: repositoriesOf(project, platform),
     target: await recordTarget(project, { platform, writes }),
     who: whoActs(session),
-  });
+  };
+  const copy = gitCopy(opened);
+  if (copy === undefined) return await body(opened);
+  return await body({ ...opened, target: { ...opened.target, mirror: (record) => mirror(opened, { record, copy }) } });
+}
+
+/** Entries that git has and the place lacks were in the place once: it is written first. */
+async function mirror(platform: Platform, { record, copy }: { record: OpenedRecord; copy: GitCopy }): Promise<void> {
+  const { target } = platform;
+  const there = await withGit(platform, (workspace) => mirrorRecord(workspace, record.chain, copy));
+  if (there <= record.state.serial) return;
+  const { findings } = await examineRecord(target, there);
+  if (findings.length > 0) throw recordBroken(findings);
+}
+
+/** Undefined when git keeps no copy of the record. */
+export function gitCopy({ project, config, target }: Platform): GitCopy | undefined {
+  if (config.git === undefined) return undefined;
+  const address = repositoryAddress(config.git, project.config.dir);
+  return { address, shown: shownUrl(config.git), keys: target.keys, seen: target.seen };
 }
 
 async function recordTarget(

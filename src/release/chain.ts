@@ -59,5 +59,20 @@ export function checkChain(
   return { where, files, entries, findings };
 }
 
+/** Where two copies of one record part; undefined when one is the beginning of the other. */
+export function findFork(one: Chain, other: Chain): Finding | undefined {
+  for (let i = 0; i < Math.min(one.files.length, other.files.length); i++) {
+    const [a, b] = [one.files[i], other.files[i]];
+    if (a === undefined || b === undefined || a.equals(b)) continue;
+    const [left, right] = [one.entries[i], other.entries[i]];
+    if (left === undefined || right === undefined) continue; // Damaged, and told as that.
+    const told = (entry: ChainedEntry) =>
+      `${describeAction(entry)}, ${entry.time}, sha256:${entry.digest.slice(0, 12)}`;
+    const message = `two histories part at entry ${i + 1}: ${one.where} has (${told(left)}), ${other.where} has (${told(right)})`;
+    return { kind: "fork", where: other.where, serial: i + 1, message };
+  }
+  return undefined;
+}
+
 const nextAfter = (files: readonly (Buffer | undefined)[], from: number): number =>
   files.findIndex((file, i) => i > from && file !== undefined) + 1;

@@ -16,7 +16,7 @@ export interface RecordTarget extends RecordSource {
   /** Signs what is added. */
   readonly secret: KeyObject | undefined;
   /** Brings the record's other copy up to the chain. Throws RECORD_BROKEN. */
-  readonly mirror?: ((record: OpenedRecord) => Promise<"same" | "behind">) | undefined;
+  readonly mirror?: ((record: OpenedRecord) => Promise<void>) | undefined;
 }
 
 export interface Changed {

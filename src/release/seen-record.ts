@@ -7,9 +7,11 @@ import { digestOf } from "../base/digest.ts";
 import { readIfExists, writeFileAtomic } from "../base/fs.ts";
 import type { ChainedEntry } from "./entry.ts";
 
-export interface SeenEntry {
+interface SeenEntry {
   readonly serial: number;
   readonly digest: string;
+  /** How far git was seen; 0 for never. */
+  readonly git: number;
 }
 
 export class SeenRecord {
@@ -25,14 +27,26 @@ export class SeenRecord {
   /** Undefined when nothing was seen. A damaged note forbids nothing; the next one replaces it. */
   newest(): SeenEntry | undefined {
     try {
-      const { serial, digest } = JSON.parse(readIfExists(this.file)?.toString("utf8") ?? "{}") as Partial<SeenEntry>;
-      if (Number.isSafeInteger(serial) && typeof digest === "string") return { serial: serial!, digest };
+      const note = JSON.parse(readIfExists(this.file)?.toString("utf8") ?? "{}") as Partial<SeenEntry>;
+      const { serial, digest, git } = note;
+      if (Number.isSafeInteger(serial) && typeof digest === "string")
+        return { serial: serial!, digest, git: Number.isSafeInteger(git) ? git! : 0 };
     } catch {}
     return undefined;
   }
 
   remember({ serial, digest }: Pick<ChainedEntry, "serial" | "digest">): void {
-    if (serial <= (this.newest()?.serial ?? 0)) return;
-    writeFileAtomic(this.file, `${JSON.stringify({ address: this.#address, serial, digest })}\n`, { sync: true });
+    const known = this.newest();
+    if (serial > (known?.serial ?? 0)) this.#write({ serial, digest, git: known?.git ?? 0 });
+  }
+
+  /** `serial`: of the last entry that git has. */
+  rememberGit(serial: number): void {
+    const known = this.newest();
+    if (known !== undefined && serial > known.git) this.#write({ ...known, git: serial });
+  }
+
+  #write(seen: SeenEntry): void {
+    writeFileAtomic(this.file, `${JSON.stringify({ address: this.#address, ...seen })}\n`, { sync: true });
   }
 }

@@ -14,6 +14,7 @@ export interface PlatformProject {
   readonly remote: (name: string) => string;
   readonly cli: (...args: string[]) => Promise<CliResult>;
   /** Must end with 0; gives the JSON document. */
+  // biome-ignore lint/suspicious/noExplicitAny: each command has its own document, and a wrong member fails the test
   readonly json: (...args: string[]) => Promise<Record<string, any>>;
   /** Must fail; gives the error of the JSON document. */
   readonly refused: (...args: string[]) => Promise<{ code: string; message: string; hint?: string }>;

@@ -1,18 +1,21 @@
 import { BootwrightError } from "../../base/errors.ts";
 import { defineCommand } from "../command.ts";
 
-const ACTIONS = ["new", "show", "ls", "diff"] as const;
+const ACTIONS = ["new", "tag", "check", "show", "ls", "diff", "verify"] as const;
 
 export const release = defineCommand({
   args: [
     { name: "action", required: true, choices: ACTIONS, summary: "what to do" },
-    { name: "version", many: true, summary: "new, show: VERSION; diff: VERSION VERSION" },
+    { name: "version", many: true, summary: "new, tag, show: VERSION; diff: VERSION VERSION; check: repositories" },
   ],
   flags: {
-    "dry-run": { type: "boolean", summary: "for new: say what would be done; exit 10 when something would" },
+    "dry-run": { type: "boolean", summary: "for new, tag: say what would be done; exit 10 when something would" },
   },
   examples: [
     { run: "bootwright release new v0.4.0", says: "the heads of all trunks become a release" },
+    { run: "bootwright release check kernel", says: "the head of a trunk is green: a git note says so" },
+    { run: "bootwright release tag v0.4.0", says: "the same annotated tag in each repository" },
+    { run: "bootwright release verify", says: "nothing on record was changed, cut off or replaced" },
     { run: "bootwright release show v0.4.0", says: "its commits, artifacts and notes" },
     { run: "bootwright release diff v0.3.0 v0.4.0", says: "what changed between two" },
   ],
@@ -27,6 +30,15 @@ export const release = defineCommand({
         const [version] = need(words, { action, count: 1 });
         return (await import("../../api/release-new.ts")).releaseNew(session, { version: version!, dryRun });
       }
+      case "tag": {
+        const [version] = need(words, { action, count: 1 });
+        return (await import("../../api/release-tag.ts")).releaseTag(session, { version: version!, dryRun });
+      }
+      case "check":
+        return (await import("../../api/release-tag.ts")).releaseCheck(session, { names: words });
+      case "verify":
+        need(words, { action, count: 0 });
+        return (await import("../../api/release-verify.ts")).releaseVerify(session);
       case "show": {
         const [version] = need(words, { action, count: 1 });
         return (await import("../../api/release-show.ts")).releaseShow(session, { version: version! });
