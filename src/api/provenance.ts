@@ -26,10 +26,13 @@ export interface ProvenanceOptions {
   readonly builder?: string | undefined;
 }
 
-export const PROVENANCE_FORMATS = ["slsa"] as const;
+export const PROVENANCE_FORMATS = ["slsa", "spdx", "cyclonedx"] as const;
 export type ProvenanceFormat = (typeof PROVENANCE_FORMATS)[number];
 
-const ENDINGS = { slsa: ".intoto.json" } as const satisfies Record<ProvenanceFormat, string>;
+const ENDINGS = { slsa: ".intoto.json", spdx: ".spdx.json", cyclonedx: ".cdx.json" } as const satisfies Record<
+  ProvenanceFormat,
+  string
+>;
 
 export async function provenance(session: Session, options: ProvenanceOptions): Promise<Report> {
   await using project = await openProject(session);

@@ -1,10 +1,12 @@
-/** What an image says of itself: the stages that state how it was made. */
+/** What an image says of itself: the stages that state how it was made, and list what it consists of. */
 import { canonicalJson, type Json } from "../base/json.ts";
 import { PREDICATES } from "../formats/intoto.ts";
+import { billStage } from "../provenance/bill-stage.ts";
 import { type BuildFacts, slsaPredicate } from "../provenance/slsa.ts";
 import { statementStage } from "../provenance/statement-stage.ts";
 import { blobOf, type OutputRef } from "../stage/stage.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
+import { packedKernels, packedPackages, packedTrees } from "./bill-parts.ts";
 import type { PlanContext } from "./context.ts";
 import { imageMaterials, stageRoles } from "./materials.ts";
 import type { PlannedImage } from "./planned-image.ts";
@@ -12,12 +14,16 @@ import type { PlannedImage } from "./planned-image.ts";
 export interface PlannedProvenance {
   /** An in-toto statement whose predicate is SLSA's. */
   readonly slsa: OutputRef<BlobArtifact>;
+  /** Bills of materials. */
+  readonly spdx: OutputRef<BlobArtifact>;
+  readonly cyclonedx: OutputRef<BlobArtifact>;
 }
 
 export function planProvenance(ctx: PlanContext, image: PlannedImage, facts: BuildFacts): PlannedProvenance {
   return ctx.once(`provenance:${image.name}:${canonicalJson(facts as unknown as Json)}`, () => {
     const { config } = ctx;
-    const materials = imageMaterials(stageRoles(image.output.stage), ctx.pins);
+    const roles = stageRoles(image.output.stage);
+    const materials = imageMaterials(roles, ctx.pins);
     const request = {
       ...{ project: config.name, projectVersion: config.version, image: image.name, kind: image.kind },
       ...{ architecture: config.arch, epoch: config.epoch },
@@ -27,6 +33,16 @@ export function planProvenance(ctx: PlanContext, image: PlannedImage, facts: Bui
       ...{ artifact: image.output, fileName: image.fileName },
       ...{ predicateType: PREDICATES.slsa, predicate: slsaPredicate(request, { facts, materials }) },
     });
-    return { slsa: blobOf(statement, "statement") };
+    const bill = billStage({
+      name: `bill:${image.name}`,
+      ...{ artifact: image.output, fileName: image.fileName, version: config.version, epoch: config.epoch },
+      ...{ toolVersion: facts.version, packages: packedPackages(materials) },
+      ...{ trees: packedTrees(image.output.stage, roles), kernels: packedKernels(roles) },
+    });
+    return {
+      slsa: blobOf(statement, "statement"),
+      spdx: blobOf(bill, "spdx"),
+      cyclonedx: blobOf(bill, "cyclonedx"),
+    };
   });
 }

@@ -17,15 +17,17 @@ export interface Material {
 
 export interface PackageIdentity {
   readonly type: "deb" | "apk";
+  /** Default: Debian, Alpine. */
+  readonly vendor?: string;
   readonly name: string;
   readonly version: string;
   readonly arch: string;
 }
 
 /** A package's address by itself (package-url, "purl"): no mirror is in it. */
-export function packageUrl({ type, name, version, arch }: PackageIdentity): string {
-  const vendor = type === "deb" ? "debian" : "alpine";
-  return `pkg:${type}/${vendor}/${encode(name)}@${encode(version)}?arch=${encode(arch)}`;
+export function packageUrl({ type, vendor, name, version, arch }: PackageIdentity): string {
+  const from = vendor ?? (type === "deb" ? "debian" : "alpine");
+  return `pkg:${type}/${encode(from)}/${encode(name)}@${encode(version)}?arch=${encode(arch)}`;
 }
 
 /** Something that has a version and no package manager. */
