@@ -12,6 +12,7 @@ const ROOT = path.join(import.meta.dirname, "..");
 const DOMAINS = [
   "boottest",
   "catalog",
+  "ci",
   "image",
   "initramfs",
   "kernel",

@@ -53,6 +53,7 @@ export const COMMANDS: readonly TableEntry[] = [
     "state how an image was made, and sign that",
     async () => (await import("./commands/provenance.ts")).provenance,
   ),
+  entry("ci", "write workflow files, and check them", async () => (await import("./commands/ci.ts")).ci),
   entry("store", "list, verify or clean the store", async () => (await import("./commands/store.ts")).store),
   entry(
     "completion",
