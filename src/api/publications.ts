@@ -55,7 +55,14 @@ export async function buildPublications(
       release === undefined ? "" : store.blobs.readAll(run.output(release.stage, release.output)).toString().trim();
     const key = run.stages.find((report) => report.stage === image.output.stage.name)!.key;
     const { hash: sha256, size } = artifact;
-    const about = { publication: name, image: image.name, version: config.version ?? "", arch: config.arch, kernel };
+    const about = {
+      publication: name,
+      image: image.name,
+      kind: image.kind,
+      version: config.version ?? "",
+      arch: config.arch,
+      kernel,
+    };
     const words = { ...about, name: config.name, key: key.slice(0, 8), sha256 };
     const names = namesOf(entry, { config, words, own: ownName(image, { project, run, key }) });
     return { entry, file: { ...about, ...names, size, sha256, local: store.blobs.path(sha256) } };
@@ -88,11 +95,10 @@ function namesOf(
   };
   const versioned = config.version !== undefined;
   const template = entry.name ?? own.whole ?? `{name}-{image}-${versioned ? "{version}" : "{key}"}-{arch}${own.ending}`;
-  const tags = entry.immutable ?? [...(versioned ? ["v{version}"] : []), "sha256-{sha256}"];
-  const inRegistry = entry.to.startsWith("oci://");
+  const tags = entry.immutable ?? tagsFor(entry.to, versioned);
   const names = {
     name: fillTemplate(template, values),
-    immutable: inRegistry ? tags.map((tag) => fillTemplate(tag, values)) : [],
+    immutable: tags.map((tag) => fillTemplate(tag, values)),
     moving: entry.moving,
   };
   const odd = [names.name, ...names.immutable].find((name) => !FILE_NAME.test(name));
@@ -102,6 +108,11 @@ function namesOf(
       `${odd} is no name to publish under: 1 to 160 letters, digits, ".", "_", "+", "~" and "-"`,
     );
   return names;
+}
+
+function tagsFor(to: string, versioned: boolean): readonly string[] {
+  if (to.startsWith("github:")) return ["v{version}"];
+  return to.startsWith("oci://") ? [...(versioned ? ["v{version}"] : []), "sha256-{sha256}"] : [];
 }
 
 function requireDistinct(built: readonly BuiltPublication[]): void {

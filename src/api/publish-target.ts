@@ -7,6 +7,7 @@ import type { Project } from "./project.ts";
 
 /** Throws OFFLINE. */
 export async function publishTarget(project: Project, to: string): Promise<PublishTarget> {
+  if (to.startsWith("oci://")) return (await import("./publish-registry.ts")).registryTarget(project, to);
   const place = await openPlace(project, to);
   if (place !== undefined) return placeTarget(place);
   throw new BootwrightError("UNSUPPORTED", `${to} is an address to read only`);

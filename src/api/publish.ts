@@ -29,7 +29,11 @@ export async function publish(session: Session, options: PublishOptions): Promis
   const built = await buildPublications(project, images);
   const places: PublishedPlace[] = [];
   for (const [to, some] of Map.groupBy(built, ({ entry }) => entry.to))
-    places.push({ to, ...(await publishTo(project, { to, some, options })) });
+    places.push(
+      to.startsWith("github:")
+        ? await (await import("./publish-github.ts")).publishReleases(project, { to, some, dryRun })
+        : await publishTo(project, { to, some, options }),
+    );
   const bundles = names.filter((name) => !images.includes(name));
   const kernels = bundles.length === 0 ? [] : await publishKernels(project, { names: bundles, dryRun });
   const changes = places.some(({ files }) => files.some(({ known }) => !known)) || kernels.some(({ known }) => !known);
@@ -54,7 +58,7 @@ export async function publish(session: Session, options: PublishOptions): Promis
   };
 }
 
-interface PublishedPlace extends PublishedFiles {
+export interface PublishedPlace extends PublishedFiles {
   readonly to: string;
   readonly address: string;
 }
@@ -62,7 +66,7 @@ interface PublishedPlace extends PublishedFiles {
 async function publishTo(
   project: Project,
   { to, some, options }: { to: string; some: readonly BuiltPublication[]; options: PublishOptions },
-): Promise<PublishedFiles & { readonly address: string }> {
+): Promise<PublishedPlace> {
   const { config, session } = project;
   const target = await publishTarget(project, to);
   const signs = [...new Set(some.flatMap(({ entry }) => entry.sign ?? []))];
@@ -76,7 +80,7 @@ async function publishTo(
     signal: session.signal,
     dryRun: options.dryRun,
   });
-  return { ...published, address: target.documents.address };
+  return { to, ...published, address: target.documents.address };
 }
 
 function choose({ config }: Project, names: readonly string[]): readonly string[] {

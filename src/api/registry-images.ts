@@ -69,7 +69,7 @@ export function registryPlace(project: Project, url: string): Place {
 }
 
 /** As the config says that it is reached. */
-function projectRegistry(
+export function projectRegistry(
   { session, config }: { readonly session: Session; readonly config: ResolvedConfig },
   { host, ...channel }: { readonly host: string; readonly emit?: Emit; readonly signal?: AbortSignal },
 ): Registry {

@@ -34,6 +34,7 @@ export const COMMANDS: readonly TableEntry[] = [
   entry("update", "pin newer sources", async () => (await import("./commands/update.ts")).update),
   entry("publish", "publish images and kernels", async () => (await import("./commands/publish.ts")).publish),
   entry("kernel", "list, pull, import and publish kernels", async () => (await import("./commands/kernel.ts")).kernel),
+  entry("catalog", "carry catalogs across an air gap", async () => (await import("./commands/catalog.ts")).catalog),
   entry("oci", "push, pull and copy in registries", async () => (await import("./commands/oci.ts")).oci),
   entry("release", "make and show a platform's releases", async () => (await import("./commands/release.ts")).release),
   entry("promote", "let a release run in an environment", async () => (await import("./commands/promote.ts")).promote),

@@ -26,7 +26,14 @@ function kernelFile(version: string, content = `kernel ${version}`): NewFile {
   const local = path.join(tempDir(), "file");
   fs.writeFileSync(local, content);
   return {
-    ...{ publication: "kernel", image: "efi", name: `vmlinuz-${version}.efi`, immutable: [], moving: ["latest"] },
+    ...{
+      publication: "kernel",
+      image: "efi",
+      kind: "efi",
+      name: `vmlinuz-${version}.efi`,
+      immutable: [],
+      moving: ["latest"],
+    },
     ...{ version, arch: "x86_64", kernel: `${version}-own`, size: content.length, local },
     sha256: createHash("sha256").update(content).digest("hex"),
   };

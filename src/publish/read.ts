@@ -76,7 +76,11 @@ export const contentPath = ({ name, sha256 }: Pick<PublishedFile, "name" | "sha2
   `files/sha256-${sha256}.${name}`;
 
 export const addressOf = (place: string, file: PublishedFile): string =>
-  place.startsWith("oci://") ? `${place}@sha256:${file.digest}` : `${place}/${contentPath(file)}`;
+  place.startsWith("github:")
+    ? `${place}@${file.immutable[0]}/${file.name}`
+    : place.startsWith("oci://")
+      ? `${place}@sha256:${file.digest}`
+      : `${place}/${contentPath(file)}`;
 
 async function readCurrent(place: ReadablePlace, signal: AbortSignal): Promise<number> {
   const text = (await place.read(CURRENT, { maxSize: 64, signal }))?.toString("latin1");

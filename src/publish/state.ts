@@ -21,6 +21,8 @@ export interface PublishedFile {
   readonly publication: string;
   /** The image's name in the config. */
   readonly image: string;
+  /** What it is: the image's kind. */
+  readonly kind: string;
   /** The file's own name: a file, the title in a registry. Means these bytes for ever. */
   readonly name: string;
   /** Further names that mean these bytes for ever: tags of a registry. */
@@ -88,6 +90,7 @@ function decodeFile(item: unknown, where: string): PublishedFile {
   return {
     ...decodeRetired(item, where),
     image: fields.text("image"),
+    kind: fields.text("kind"),
     version: fields.text("version"),
     arch: fields.text("arch"),
     kernel: fields.text("kernel"),

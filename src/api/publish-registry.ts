@@ -1,0 +1,86 @@
+/** Publishes into a repository of a registry: each file an artifact under its digest, and tags that lead to it. */
+import { BootwrightError, hasCode } from "../base/errors.ts";
+import type { Place } from "../base/place.ts";
+import { localArtifact } from "../oci/artifact.ts";
+import { type CopyEvent, copyContent } from "../oci/copy.ts";
+import { deleteManifest, getManifest, headManifest, putManifest } from "../oci/manifests.ts";
+import { parseReference } from "../oci/reference.ts";
+import type { Registry } from "../oci/registry.ts";
+import { openRepository } from "../oci/repository.ts";
+import type { NewFile, PublishTarget } from "../publish/target.ts";
+import type { Project } from "./project.ts";
+import { showCopying } from "./registries.ts";
+import { projectRegistry, registryPlace } from "./registry-images.ts";
+
+/** As the project's config says that the registry is reached. */
+export function registryTarget(project: Project, to: string): PublishTarget {
+  const { host, repository } = parseReference(to.replace(/^oci:\/\//, ""));
+  const registry = projectRegistry(project, { host });
+  const documents = registryPlace(project, `${host}/${repository}`);
+  const { signal } = project.session;
+  return repositoryTarget(registry, { repository, documents, signal, on: showCopying(project.session, "push") });
+}
+
+interface RepositoryOptions {
+  readonly repository: string;
+  /** Of the same repository. */
+  readonly documents: Place;
+  readonly signal: AbortSignal;
+  readonly on?: (event: CopyEvent) => void;
+}
+
+export function repositoryTarget(
+  registry: Registry,
+  { repository, documents, ...copying }: RepositoryOptions,
+): PublishTarget {
+  const { host } = registry;
+  const digest = (hash: string) => ({ host, repository, digest: hash });
+  const tag = (name: string) => ({ host, repository, tag: name });
+  return {
+    documents,
+    lists: false,
+    digestOf: (file) => artifactOf(file).document.hash,
+    movingName: (moving) => moving,
+    namesOf: ({ immutable }) => immutable,
+    async isTaken(name, file) {
+      const there = await headManifest(registry, tag(name));
+      return there !== undefined && there.hash !== file.digest;
+    },
+    async put(file) {
+      const { document, source } = artifactOf(file);
+      await copyContent(document, { from: source, to: openRepository(registry, { repository }), ...copying });
+      const there = await headManifest(registry, digest(document.hash));
+      if (there?.hash === document.hash && there.size === document.size) return;
+      throw new BootwrightError(
+        "DIGEST_MISMATCH",
+        `${documents.address}@sha256:${document.hash} is not there after the push`,
+        {
+          hint: "the registry did not keep it; it cannot be relied on",
+        },
+      );
+    },
+    async link(name, file) {
+      if ((await headManifest(registry, tag(name)))?.hash === file.digest) return;
+      await putManifest(registry, tag(name), await getManifest(registry, digest(file.digest)));
+    },
+    async remove(file) {
+      try {
+        return await deleteManifest(registry, digest(file.digest));
+      } catch (error) {
+        if (hasCode(error, "REGISTRY_DENIED") || hasCode(error, "LOGIN_NEEDED")) return false;
+        throw error;
+      }
+    },
+  };
+}
+
+/** No time is in it: the same file under the same name is the same digest. */
+const artifactOf = ({ local, name, size, sha256, version, kernel, kind }: NewFile) =>
+  localArtifact([{ file: local, title: name, digest: { hash: sha256, size } }], {
+    artifactType: `application/vnd.bootwright.${kind}.v1`,
+    annotations: {
+      "org.opencontainers.image.title": name,
+      ...(version !== "" && { "org.opencontainers.image.version": version }),
+      ...(kernel !== "" && { "org.bootwright.kernel.release": kernel }),
+    },
+  });

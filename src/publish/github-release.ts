@@ -1,0 +1,237 @@
+/**
+ * Publishes files as a release of a GitHub repository: a draft, which nobody sees, its files, checked; then the draft becomes
+ * the release of its tag, all at once. A release that is published is not changed.
+ */
+
+import type { KeyObject } from "node:crypto";
+import fs from "node:fs";
+import { digestOf } from "../base/digest.ts";
+import { BootwrightError, hasCode } from "../base/errors.ts";
+import { keyName, minisignKeyOf, signMinisign } from "../formats/minisign.ts";
+import { JsonFields } from "../formats/oci-json.ts";
+import type { Github } from "./github-api.ts";
+import type { NewFile } from "./target.ts";
+
+export interface ReleaseOptions {
+  /** "OWNER/REPOSITORY" */
+  readonly repository: string;
+  readonly tag: string;
+  readonly files: readonly NewFile[];
+  /** The repository's "latest" moves to it. */
+  readonly latest: boolean;
+  /** Ed25519; signs SHA256SUMS. */
+  readonly secret: KeyObject | undefined;
+  readonly signal: AbortSignal;
+  readonly dryRun: boolean;
+}
+
+export interface PublishedRelease {
+  readonly address: string;
+  /** All was there already. */
+  readonly known: boolean;
+}
+
+interface Asset {
+  readonly name: string;
+  readonly size: number;
+  readonly sha256: string;
+  readonly open: () => AsyncIterable<Uint8Array>;
+}
+
+/** Marks drafts as ours. */
+const MARK = "<!-- made by bootwright publish -->";
+
+/** Throws EXISTS when the tag has a release with other files, and what the API throws. */
+export async function publishRelease(github: Github, options: ReleaseOptions): Promise<PublishedRelease> {
+  const before = await findRelease(github, options);
+  if (before !== undefined) return checkSame(before, options);
+  if (options.dryRun) return { address: addressOf(options), known: false };
+  const assets = [...options.files.map(assetOf), ...sumsOf(options)];
+  const draft = await makeDraft(github, options);
+  try {
+    for (const asset of assets) await upload(github, { draft, asset, ...options });
+    await requireAssets(github, { draft, assets, ...options });
+    await github.call({
+      ...{ method: "PATCH", path: `/repos/${options.repository}/releases/${draft.id}` },
+      ...{ what: `publish release ${options.tag}`, json: { draft: false, make_latest: String(options.latest) } },
+    });
+  } catch (error) {
+    await github
+      .call({
+        ...callOf("DELETE", `/repos/${options.repository}/releases/${draft.id}`, "delete the draft"),
+        accept: [404],
+      })
+      .catch(() => {});
+    options.signal.throwIfAborted();
+    // Another publisher was first: then its release is what counts.
+    const other = await findRelease(github, options).catch(() => undefined);
+    if (other === undefined) throw error;
+    return checkSame(other, options);
+  }
+  const published = await findRelease(github, options);
+  if (published?.count("id") !== draft.id)
+    throw new BootwrightError(
+      "EXISTS",
+      `${options.repository}: release ${options.tag} was published by another at the same time`,
+    );
+  await removeDrafts(github, options);
+  return { address: published.text("html_url"), known: false };
+}
+
+const callOf = (method: "GET" | "DELETE", path: string, what: string) => ({ method, path, what });
+
+const addressOf = ({ repository, tag }: ReleaseOptions): string => `github:${repository} release ${tag}`;
+
+/** A draft has no tag yet, so it is not found here. */
+const findRelease = (github: Github, { repository, tag }: ReleaseOptions): Promise<JsonFields | undefined> =>
+  github.json({
+    ...callOf("GET", `/repos/${repository}/releases/tags/${encodeURIComponent(tag)}`, `look for release ${tag}`),
+    accept: [404],
+  });
+
+interface Draft {
+  readonly id: number;
+  readonly uploadUrl: string;
+}
+
+async function makeDraft(github: Github, { repository, tag, files }: ReleaseOptions): Promise<Draft> {
+  const list = files.map(({ name, sha256 }) => `${sha256}  ${name}`).join("\n");
+  const body = `\`\`\`\n${list}\n\`\`\`\n${MARK}\n`;
+  const made = await github.json({
+    ...{ method: "POST", path: `/repos/${repository}/releases`, what: `make a draft of release ${tag}` },
+    json: { tag_name: tag, name: tag, draft: true, body },
+  });
+  return { id: made!.count("id"), uploadUrl: made!.text("upload_url").replace(/\{.*$/, "") };
+}
+
+/** What arrived in part is taken away and sent again. */
+async function upload(
+  github: Github,
+  { draft, asset, repository, signal }: ReleaseOptions & { draft: Draft; asset: Asset },
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted();
+    try {
+      await github.call({
+        ...{ method: "POST", path: `${draft.uploadUrl}?name=${encodeURIComponent(asset.name)}` },
+        ...{ what: `upload ${asset.name}`, file: () => ({ size: asset.size, chunks: asset.open() }) },
+      });
+      return;
+    } catch (error) {
+      if (attempt === 3 || !(hasCode(error, "NETWORK") || hasCode(error, "HTTP_STATUS"))) throw error;
+      const there = (await assetsOf(github, { draft, repository })).find(({ name }) => name === asset.name);
+      if (there === undefined) continue;
+      if (there.state === "uploaded" && there.sha256 === asset.sha256 && there.size === asset.size) return;
+      await github.call({
+        ...callOf("DELETE", `/repos/${repository}/releases/assets/${there.id}`, `delete a part of ${asset.name}`),
+        accept: [404],
+      });
+    }
+  }
+}
+
+async function assetsOf(github: Github, { draft, repository }: { draft: Draft; repository: string }) {
+  const what = "list what was uploaded";
+  const { bytes } = await github.call(
+    callOf("GET", `/repos/${repository}/releases/${draft.id}/assets?per_page=100`, what),
+  );
+  return parseAssets(Buffer.concat([Buffer.from('{"assets":'), bytes, Buffer.from("}")]), what);
+}
+
+const parseAssets = (bytes: Uint8Array, what: string) => readAssets(JsonFields.parse(bytes, what));
+
+const readAssets = (fields: JsonFields) =>
+  fields.list(
+    "assets",
+    (item, where) => {
+      const asset = JsonFields.of(item, where);
+      const sha256 = /^sha256:([0-9a-f]{64})$/.exec(asset.optionalText("digest") ?? "")?.[1];
+      return {
+        id: asset.count("id"),
+        name: asset.text("name"),
+        size: asset.count("size"),
+        state: asset.text("state"),
+        sha256,
+      };
+    },
+    1000,
+  );
+
+async function requireAssets(
+  github: Github,
+  { draft, assets, repository }: ReleaseOptions & { draft: Draft; assets: readonly Asset[] },
+): Promise<void> {
+  const there = await assetsOf(github, { draft, repository });
+  for (const { name, size, sha256 } of assets) {
+    const found = there.find((one) => one.name === name);
+    // A server of GitHub's own make may be too old to tell digests.
+    if (found?.state === "uploaded" && found.size === size && (found.sha256 ?? sha256) === sha256) continue;
+    throw new BootwrightError(
+      "DIGEST_MISMATCH",
+      `${name}: ${found === undefined ? "nothing is there" : `${found.size} bytes, sha256:${found.sha256 ?? "?"}, are there`} after the upload; wanted ${size} bytes, sha256:${sha256}`,
+      { hint: "publish again" },
+    );
+  }
+}
+
+function checkSame(release: JsonFields, { files, repository, tag }: ReleaseOptions): PublishedRelease {
+  const there = readAssets(release);
+  for (const { name, size, sha256 } of files) {
+    const found = there.find((one) => one.name === name);
+    if (found !== undefined && found.size === size && (found.sha256 ?? sha256) === sha256) continue;
+    throw new BootwrightError(
+      "EXISTS",
+      found === undefined
+        ? `${repository} has a release ${tag} already, without ${name}`
+        : `${repository} has a release ${tag} already, with another ${name}`,
+      {
+        hint: `a release never changes; publish all of its files at once, as the next version${nextTag(tag)}`,
+        ...(found !== undefined && { detail: `there  sha256:${found.sha256 ?? "?"}\nhere   sha256:${sha256}` }),
+      },
+    );
+  }
+  return { address: release.text("html_url"), known: true };
+}
+
+function nextTag(tag: string): string {
+  const [, head, patch] = /^(v?\d+\.\d+\.)(\d+)$/.exec(tag) ?? [];
+  return head === undefined ? "" : `: ${head}${Number(patch) + 1}`;
+}
+
+/** Drafts of this tag that others left behind, or with which they are too late. */
+async function removeDrafts(github: Github, { repository, tag }: ReleaseOptions): Promise<void> {
+  const what = "list drafts";
+  const { bytes } = await github.call(callOf("GET", `/repos/${repository}/releases?per_page=100`, what));
+  const fields = JsonFields.parse(Buffer.concat([Buffer.from('{"releases":'), bytes, Buffer.from("}")]), what);
+  const drafts = fields.list(
+    "releases",
+    (item, where) => {
+      const one = JsonFields.of(item, where);
+      const ours = one.value("draft") === true && one.optionalText("tag_name") === tag;
+      return { id: one.count("id"), ours: ours && (one.optionalText("body") ?? "").includes(MARK) };
+    },
+    1000,
+  );
+  for (const { id } of drafts.filter(({ ours }) => ours))
+    await github.call({ ...callOf("DELETE", `/repos/${repository}/releases/${id}`, "delete a draft"), accept: [404] });
+}
+
+const assetOf = ({ name, size, sha256, local }: NewFile): Asset => ({
+  ...{ name, size, sha256 },
+  open: () => fs.createReadStream(local),
+});
+
+function sumsOf({ files, secret, tag }: ReleaseOptions): readonly Asset[] {
+  const sums = Buffer.from(files.map(({ sha256, name }) => `${sha256}  ${name}\n`).join(""));
+  if (secret === undefined) return [bytesAsset("SHA256SUMS", sums)];
+  const untrusted = `signature with key ${keyName(minisignKeyOf(secret).id)}`;
+  const signature = signMinisign(sums, { secret, untrusted, trusted: `SHA256SUMS release:${tag}` });
+  return [bytesAsset("SHA256SUMS", sums), bytesAsset("SHA256SUMS.minisig", Buffer.from(signature))];
+}
+
+const bytesAsset = (name: string, bytes: Buffer): Asset => ({
+  ...{ name, size: bytes.length, sha256: digestOf(bytes).hash },
+  open: async function* () {
+    yield bytes;
+  },
+});
