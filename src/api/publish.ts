@@ -68,6 +68,7 @@ async function publishTo(
   { to, some, options }: { to: string; some: readonly BuiltPublication[]; options: PublishOptions },
 ): Promise<PublishedPlace> {
   const { config, session } = project;
+  if (to.startsWith("s3://")) requireCopyable(some);
   const target = await publishTarget(project, to);
   const signs = [...new Set(some.flatMap(({ entry }) => entry.sign ?? []))];
   const published = await publishFiles(target, {
@@ -81,6 +82,21 @@ async function publishTo(
     dryRun: options.dryRun,
   });
   return { to, ...published, address: target.documents.address };
+}
+
+/** A server makes names by copying, and copies so much at once. Said before anything is there. */
+const MAX_COPY = 5 * 1024 ** 3;
+
+function requireCopyable(some: readonly BuiltPublication[]): void {
+  const large = some.find(({ file }) => file.size > MAX_COPY)?.file;
+  if (large !== undefined)
+    throw new BootwrightError(
+      "LIMIT_EXCEEDED",
+      `${large.name} has ${large.size} bytes; an object store copies at most ${MAX_COPY} at once`,
+      {
+        hint: "publish it to a directory or a registry, or compress it",
+      },
+    );
 }
 
 function choose({ config }: Project, names: readonly string[]): readonly string[] {

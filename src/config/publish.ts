@@ -48,7 +48,7 @@ function issuesOf(config: ProjectOutput, { name, one }: { name: string; one: Ima
   const others = Object.values(config.publish).flatMap((two) =>
     "image" in two && two.to === one.to ? [two.sign] : [],
   );
-  if (kind !== "registry" && others.some((sign) => sign !== one.sign) && one.sign === undefined)
+  if (kind !== "registry" && others.some((sign) => sign !== one.sign))
     issues.push({ path: at, message: `what goes to ${one.to} has one list, and one key: \`sign\``, mark: "key" });
   if (kind === "github") {
     if (one.immutable === undefined && config.version === undefined)
