@@ -91,3 +91,19 @@ test("names of catalogs and keys are checked while typing", () => {
     },
   });
 });
+
+test("names of publications", () => {
+  defineProject({
+    name: "named",
+    trees: { root: { from: [{ dir: "./root" }] } },
+    images: { root: { kind: "tar", tree: "root" } },
+    keys: { catalog: { file: "./keys/catalog" } },
+    publish: {
+      good: { image: "root", to: "./published", sign: "catalog" },
+      // @ts-expect-error there is no image "rot"
+      bad: { image: "rot", to: "./published" },
+      // @ts-expect-error there is no key "catalogue"
+      worse: { image: "root", to: "./published", sign: "catalogue" },
+    },
+  });
+});
