@@ -22,12 +22,12 @@ export const startCeph = (dir: string): Promise<S3Server> => startTogether((star
 async function startAll(dir: string, start: typeof startServer): Promise<Omit<S3Server, "stop">> {
   const [monitor, gateway] = [await freePort(), await freePort()];
   const file = path.join(dir, "ceph.conf");
-  fs.writeFileSync(file, config(dir, { monitor, gateway }));
+  const fsid = randomUUID();
+  fs.writeFileSync(file, config(dir, { fsid, monitor, gateway }));
   const run = (program: string, debian: string, ...args: string[]) =>
     execFileSync(needProgram(program, debian), ["-c", file, ...args], { stdio: "pipe", timeout: 120_000 });
   const serve = (program: string, debian: string, ...args: string[]) =>
     start([needProgram(program, debian), "-c", file, ...args]);
-  const fsid = randomUUID();
   const map = path.join(dir, "monmap");
   execFileSync(
     needProgram("monmaptool", "ceph-base"),
@@ -55,13 +55,13 @@ async function startAll(dir: string, start: typeof startServer): Promise<Omit<S3
   return { endpoint, region: "default", accessKey, secretKey };
 }
 
-function config(dir: string, { monitor, gateway }: { monitor: number; gateway: number }): string {
+function config(dir: string, { fsid, monitor, gateway }: { fsid: string; monitor: number; gateway: number }): string {
   const inside = (name: string): string => {
     fs.mkdirSync(path.join(dir, name), { recursive: true });
     return path.join(dir, name);
   };
   return `[global]
-fsid = ${randomUUID()}
+fsid = ${fsid}
 mon_host = v1:127.0.0.1:${monitor}
 public_addr = 127.0.0.1
 cluster_addr = 127.0.0.1
