@@ -10,11 +10,14 @@ import { readObject } from "../s3/objects.ts";
 import { openBucket } from "../s3/open-bucket.ts";
 import type { Session } from "./session.ts";
 
+/** Buckets that no config knows are where the environment says. */
+export interface BucketContext {
+  readonly config: Pick<ResolvedConfig, "buckets" | "dir">;
+  readonly session: Session;
+}
+
 /** Throws OFFLINE, PATH_MISSING. */
-export function projectBucketPlace(
-  { config, session }: { config: ResolvedConfig; session: Session },
-  url: string,
-): Place {
+export function projectBucketPlace({ config, session }: BucketContext, url: string): Place {
   if (session.offline) throw new BootwrightError("OFFLINE", `${url} would be asked, which --offline forbids`);
   const { bucket, prefix } = parseS3Address(url);
   return bucketPlace(projectBucket({ config, session }, bucket), prefix);
@@ -22,7 +25,7 @@ export function projectBucketPlace(
 
 /** An object's bytes. The caller checks the digest. */
 export async function* objectBytes(
-  { config, session }: { config: ResolvedConfig; session: Session },
+  { config, session }: BucketContext,
   { url, size, ...channels }: { url: string; size?: number; emit: Emit; signal: AbortSignal },
 ): AsyncGenerator<Uint8Array> {
   const { bucket, prefix } = parseS3Address(url);
@@ -31,7 +34,7 @@ export async function* objectBytes(
   });
 }
 
-function projectBucket({ config, session }: { config: ResolvedConfig; session: Session }, name: string): Bucket {
+function projectBucket({ config, session }: BucketContext, name: string): Bucket {
   const { env, emit, signal } = session;
   return openBucket(name, { settings: config.buckets[name], projectDir: config.dir, ...{ env, emit, signal } });
 }

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { EXIT } from "../base/error-codes.ts";
 import { BootwrightError, ioError } from "../base/errors.ts";
+import { parseBillStatement } from "../formats/bill-statement.ts";
 import { MAX_ENVELOPE, parseEnvelope, signEnvelope, signersOf, verifyBytes } from "../formats/dsse.ts";
 import { encodeStatement, INTOTO_PAYLOAD, parseStatement, type Statement } from "../formats/intoto.ts";
 import { parseOciContent } from "../formats/oci-content.ts";
@@ -41,7 +42,7 @@ export const ociSign = (session: Session, options: OciSignOptions): Promise<Repo
   });
 
 export interface OciAttestOptions extends OciSignOptions {
-  /** A file with an in-toto statement. */
+  /** A file with an in-toto statement, or with a bill of materials, which becomes one. */
   readonly statement: string;
 }
 
@@ -109,7 +110,8 @@ function readStatement({ cwd }: Session, file: string): Statement {
   try {
     if (fs.statSync(at).size > MAX_ENVELOPE)
       throw new BootwrightError("LIMIT_EXCEEDED", `${file} is larger than ${MAX_ENVELOPE} bytes`);
-    return parseStatement(fs.readFileSync(at), file);
+    const bytes = fs.readFileSync(at);
+    return parseBillStatement(bytes, file) ?? parseStatement(bytes, file);
   } catch (error) {
     throw ioError("read", file, error);
   }

@@ -5,6 +5,7 @@ import { EXIT } from "../base/error-codes.ts";
 import { BootwrightError, isBootwrightError } from "../base/errors.ts";
 import type { Json } from "../base/json.ts";
 import { loadConfig } from "../config/load.ts";
+import type { ResolvedConfig } from "../config/resolved.ts";
 import { MAX_ENVELOPE } from "../formats/dsse.ts";
 import { readAttached } from "../oci/cosign.ts";
 import { type Location, parseLocation } from "../oci/reference.ts";
@@ -16,6 +17,7 @@ import {
 } from "../verify/artifact-policy.ts";
 import { readSignedBytes } from "../verify/signed-bytes.ts";
 import { openSigned } from "./attachments.ts";
+import { projectHere } from "./refs.ts";
 import { type RegistryAccess, withRegistries } from "./registries.ts";
 import type { Report, Session } from "./session.ts";
 
@@ -107,8 +109,7 @@ async function besideFile(file: string, { policy }: Asked): Promise<FoundEvidenc
 async function inBucket(session: Session, { ref, policy }: Asked): Promise<FoundEvidence> {
   const slash = ref.lastIndexOf("/");
   const name = ref.slice(slash + 1);
-  const { cwd, configFile, profiles, env } = session;
-  const { config } = await loadConfig({ cwd, config: configFile, profiles, env });
+  const config = await bucketConfig(session);
   const { objectBytes, projectBucketPlace } = await import("./buckets.ts");
   const place = projectBucketPlace({ config, session }, ref.slice(0, slash));
   const { emit, signal } = session;
@@ -117,6 +118,13 @@ async function inBucket(session: Session, { ref, policy }: Asked): Promise<Found
     read: (ending) => place.read(`${name}${ending}`, { maxSize: MAX_ENVELOPE, signal }),
     chunks: () => objectBytes({ config, session }, { url: ref, emit, signal }),
   });
+}
+
+/** Who only verifies need not have a project. */
+async function bucketConfig(session: Session): Promise<Pick<ResolvedConfig, "buckets" | "dir">> {
+  const { cwd, configFile, profiles, env } = session;
+  if (projectHere(session) === undefined) return { buckets: {}, dir: cwd };
+  return (await loadConfig({ cwd, config: configFile, profiles, env })).config;
 }
 
 interface Beside {

@@ -28,6 +28,11 @@ export class JsonFields {
     return new JsonFields(value as Record<string, unknown>, where);
   }
 
+  /** All of it. */
+  get whole(): Json {
+    return this.#object as Json;
+  }
+
   has(key: string): boolean {
     return this.#get(key) !== undefined;
   }

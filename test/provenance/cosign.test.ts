@@ -41,10 +41,10 @@ const verify = (ref: string, key: string, ...more: string[]) =>
     ...["verify", "--key", path.join(dir, `${key}.pem`), "--insecure-ignore-tlog", "--allow-http-registry"],
     ...[...more, ref],
   );
-const verifyAttestation = (ref: string, key: string) =>
+const verifyAttestation = (ref: string, key: string, type = "slsaprovenance1") =>
   cosign(
     ...["verify-attestation", "--key", path.join(dir, `${key}.pem`), "--insecure-ignore-tlog"],
-    ...["--allow-http-registry", "--type", "slsaprovenance1", ref],
+    ...["--allow-http-registry", "--type", type, ref],
   );
 
 test("cosign verifies our signatures, of both keys, and refuses before", async () => {
@@ -94,4 +94,21 @@ test("cosign verifies our statement, and a statement about something else is ref
     cwd: dir,
   });
   expect(documentOf(refused).error).toMatchObject({ code: "DIGEST_MISMATCH" });
+});
+
+test("cosign reads the bills that we attach", async () => {
+  const ref = `${server.host}/attest/bills:1`;
+  await oci("push", "uki", ref);
+  const { written } = await cli("provenance", "uki");
+  for (const [kind, type] of [
+    ["spdx", "spdxjson"],
+    ["cyclonedx", "cyclonedx"],
+  ] as const) {
+    const file = written.find((one: { kind: string }) => one.kind === kind).file;
+    expect(() => verifyAttestation(ref, "release", type)).toThrow();
+    await oci("attest", ref, "--statement", file, "--key", "release");
+    const envelopes = verifyAttestation(ref, "release", type).trim().split("\n");
+    const { predicate } = JSON.parse(Buffer.from(JSON.parse(envelopes[0]!).payload, "base64").toString());
+    expect(predicate).toEqual(JSON.parse(fs.readFileSync(file, "utf8")));
+  }
 });

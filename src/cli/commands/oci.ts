@@ -28,7 +28,7 @@ export const oci = defineCommand({
     statement: {
       type: "string",
       value: "FILE",
-      summary: "for attest: an in-toto statement, such as `provenance` writes",
+      summary: "for attest: an in-toto statement, or a bill of materials (SPDX, CycloneDX)",
       complete: "file",
     },
     username: { type: "string", value: "NAME", summary: "for login: the account" },
