@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { EXIT } from "../base/error-codes.ts";
-import { BootwrightError, ioError } from "../base/errors.ts";
+import { BootwrightError, ioError, isBootwrightError } from "../base/errors.ts";
 import { parseBillStatement } from "../formats/bill-statement.ts";
 import { MAX_ENVELOPE, parseEnvelope, signEnvelope, signersOf, verifyBytes } from "../formats/dsse.ts";
 import { encodeStatement, INTOTO_PAYLOAD, parseStatement, type Statement } from "../formats/intoto.ts";
@@ -52,16 +52,24 @@ export const ociAttest = (session: Session, options: OciAttestOptions): Promise<
     const payload = Buffer.from(encodeStatement(statement));
     const { hash } = place.subject;
     const there = await readAttached(place, { hash, kind: "statement", damaged: () => {} });
-    const known = there.some(({ bytes }) => {
-      const envelope = parseEnvelope(bytes, place.name);
-      return envelope.payload.equals(payload) && signersOf(envelope, [signer]).length > 0;
-    });
+    const known = there.some(({ bytes }) => isSigned(bytes, { payload, signer }));
     if (known) return undefined;
     return async () => {
       const bytes = Buffer.from(await signEnvelope(payload, { payloadType: INTOTO_PAYLOAD, signer }));
       return { kind: "statement", bytes, signature: "", predicateType: statement.predicateType };
     };
   });
+
+/** Anybody may have attached what is no envelope: that is not the one that is looked for. */
+function isSigned(bytes: Buffer, { payload, signer }: { payload: Buffer; signer: DocumentSigner }): boolean {
+  try {
+    const envelope = parseEnvelope(bytes, "envelope");
+    return envelope.payload.equals(payload) && signersOf(envelope, [signer]).length > 0;
+  } catch (error) {
+    if (isBootwrightError(error)) return false;
+    throw error;
+  }
+}
 
 /** What is there already by this key is not made again: a signature may differ each time. */
 async function signing(
