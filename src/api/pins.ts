@@ -69,6 +69,7 @@ export async function projectResolver(project: Project): Promise<Resolver> {
     aptSources: (suite = config.sources.debian.suite) =>
       aptSources({ ...config.sources.debian, suite }, { projectDir: config.dir }),
     findImage: async (request) => (await import("./registry-images.ts")).pinImage(project, request),
+    findRelease: async (request) => (await import("./release-sources.ts")).pinRelease(project, request),
     findBundle: async (request) => (await import("./catalogs.ts")).pinBundle(project, request),
   });
 }

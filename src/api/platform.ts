@@ -8,7 +8,7 @@ import type { RecordTarget } from "../release/change-record.ts";
 import { type RecordKeys, WHO } from "../release/entry.ts";
 import { type GitCopy, mirrorRecord } from "../release/git-record.ts";
 import { GitWorkspace } from "../release/git-workspace.ts";
-import { examineRecord, type OpenedRecord, recordBroken } from "../release/read-record.ts";
+import { examineRecord, type OpenedRecord, type RecordSource, recordBroken } from "../release/read-record.ts";
 import type { PlatformConfig } from "../release/schema.ts";
 import { SeenRecord } from "../release/seen-record.ts";
 import type { RepositoryPlace } from "../release/trunk.ts";
@@ -36,11 +36,7 @@ export async function withPlatform<T>(
   body: (platform: Platform) => Promise<T>,
 ): Promise<T> {
   await using project = await openProject(session);
-  const { platform } = project.config;
-  if (platform === undefined)
-    throw new BootwrightError("CONFIG_INVALID", "the config has no platform", {
-      hint: 'add: platform: { repositories: { kernel: { git: "…" } }, record: "./record" }',
-    });
+  const platform = needPlatform(project);
   const opened: Platform = {
     project,
     config: platform,
@@ -69,6 +65,17 @@ export function gitCopy({ project, config, target }: Platform): GitCopy | undefi
   return { address, shown: shownUrl(config.git), keys: target.keys, seen: target.seen };
 }
 
+function needPlatform({ config }: Project): DeepReadonlyPlatform {
+  if (config.platform !== undefined) return config.platform;
+  throw new BootwrightError("CONFIG_INVALID", "the config has no platform", {
+    hint: 'add: platform: { repositories: { kernel: { git: "…" } }, record: "./record" }',
+  });
+}
+
+/** The project's own record, to read. */
+export const platformRecord = (project: Project): Promise<RecordSource> =>
+  recordTarget(project, { platform: needPlatform(project), writes: false });
+
 async function recordTarget(
   project: Project,
   { platform, writes }: { platform: DeepReadonlyPlatform; writes: boolean },
@@ -91,8 +98,7 @@ async function recordTarget(
 
 function recordKeys({ config }: Project, { key, approvers }: DeepReadonlyPlatform): RecordKeys {
   return {
-    record:
-      key === undefined ? undefined : parseMinisignKey(loadPublicKey(config.keys[key]!, config.dir), `key ${key}`),
+    record: key === undefined ? [] : [parseMinisignKey(loadPublicKey(config.keys[key]!, config.dir), `key ${key}`)],
     approvers: Object.fromEntries(
       Object.entries(approvers).map(([name, label]) => [name, approverKey(label, { name, projectDir: config.dir })]),
     ),

@@ -1,7 +1,67 @@
-/** What the repositories of a platform have published for a version. */
+/** What the repositories of a platform have published, and where the bytes of an artifact are. */
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { download } from "../base/download.ts";
+import { BootwrightError } from "../base/errors.ts";
+import type { Emit } from "../base/events.ts";
+import { shownUrl } from "../base/http.ts";
+import { type FoundFile, readPublications } from "../publish/read.ts";
 import type { ReleaseArtifact } from "../release/document.ts";
+import { openPlace } from "./places.ts";
 import type { Platform } from "./platform.ts";
+import type { Project } from "./project.ts";
+import { remoteBytes } from "./remote-bytes.ts";
 
-export async function publishedArtifacts(_platform: Platform, _version: string): Promise<readonly ReleaseArtifact[]> {
-  return [];
+/**
+ * Of each publication what has the release's version (a "v" in front does not count), else what was published last: a repository
+ * in which nothing changed publishes nothing new.
+ */
+export async function publishedArtifacts(platform: Platform, version: string): Promise<readonly ReleaseArtifact[]> {
+  const { project, config, target } = platform;
+  const artifacts: ReleaseArtifact[] = [];
+  for (const [repository, { publishes }] of Object.entries(config.repositories))
+    for (const written of publishes) {
+      const url = absoluteAddress(written, project.config.dir);
+      const place = await openPlace(project, url);
+      if (place === undefined)
+        throw new BootwrightError("UNSUPPORTED", `${repository} publishes to ${written}, which cannot be read`, {
+          hint: "publishes: a directory, s3://BUCKET/PREFIX or oci://HOST/NAME",
+        });
+      const files = await readPublications(place, { signal: target.signal });
+      if (files.length === 0)
+        throw new BootwrightError("NAME_UNKNOWN", `${repository} has published nothing at ${shownUrl(written)} yet`, {
+          hint: "there: bootwright publish",
+        });
+      for (const file of chooseFiles(files, version))
+        artifacts.push(artifactOf(file, { repository, address: url + file.address.slice(place.address.length) }));
+    }
+  return artifacts;
+}
+
+function chooseFiles(files: readonly FoundFile[], version: string): readonly FoundFile[] {
+  const wanted = version.slice(1);
+  return [...Map.groupBy(files, ({ publication, arch }) => `${publication} ${arch}`).values()].map(
+    (newestFirst) => newestFirst.find((file) => file.version.replace(/^v/, "") === wanted) ?? newestFirst[0]!,
+  );
+}
+
+const artifactOf = (
+  { publication, name, arch, version, size, sha256 }: FoundFile,
+  { repository, address }: { repository: string; address: string },
+): ReleaseArtifact => ({ name: publication, repository, file: name, arch, version, size, sha256, address });
+
+/** A directory as an address that means the same from everywhere on this host. */
+export const absoluteAddress = (written: string, projectDir: string): string =>
+  /^[a-z0-9]+:/.test(written)
+    ? written.replace(/\/+$/, "")
+    : pathToFileURL(path.resolve(projectDir, written)).href.replace(/\/+$/, "");
+
+/** The caller checks the digest. */
+export async function* artifactBytes(
+  project: Pick<Project, "session" | "config">,
+  { address, sha256, size }: Pick<ReleaseArtifact, "address" | "sha256" | "size">,
+  channels: { readonly emit: Emit; readonly signal: AbortSignal },
+): AsyncGenerator<Uint8Array> {
+  if (/^(https?|file):/.test(address)) yield* download(address, { ...channels, maxSize: size });
+  else yield* remoteBytes(project, { url: address, sha256, size, ...channels });
 }

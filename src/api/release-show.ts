@@ -97,7 +97,9 @@ const whereRuns = ({ project }: Platform, state: RecordState, version: string): 
   inOrder(project.config.environments).filter((name) => runningIn(state, name)?.release === version);
 
 const digests = ({ artifacts }: ReleaseDocument): Readonly<Record<string, string>> =>
-  Object.fromEntries(artifacts.map(({ name, repository, sha256 }) => [`${repository}/${name}`, sha256]));
+  Object.fromEntries(
+    artifacts.map(({ name, repository, arch, sha256 }) => [`${repository}/${name} (${arch})`, sha256]),
+  );
 
 function changes(before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>) {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();

@@ -44,6 +44,7 @@ export const COMMANDS: readonly TableEntry[] = [
     "go back to what ran in an environment",
     async () => (await import("./commands/rollback.ts")).rollback,
   ),
+  entry("pull", "fetch what runs in an environment", async () => (await import("./commands/pull.ts")).pull),
   entry("status", "show what runs where, and what is next", async () => (await import("./commands/status.ts")).status),
   entry("history", "show all that was released", async () => (await import("./commands/history.ts")).history),
   entry("keys", "make keys, and what firmware enrols", async () => (await import("./commands/keys.ts")).keys),

@@ -29,6 +29,7 @@ const SOURCES = [
 const RULES: readonly Rule[] = [
   { at: ["kernels", "*", "signModules"], what: "key", in: [["keys"]] },
   { at: ["kernels", "*", "catalog"], what: "catalog", in: [["catalogs"]], except: LOCAL },
+  { at: ["kernels", "*", "release"], what: "release source", in: [["sources", "releases"]] },
   { at: ["catalogs", "*", "sign"], what: "key", in: [["keys"]] },
   { at: ["images", "*", "verity", "image"], what: "image", in: [["images"]] },
   { at: ["initramfs", "*", "verify", "*"], what: "image", in: [["images"]] },

@@ -129,6 +129,16 @@ export const kernelSchema = z.discriminatedUnion("from", [
     modules: hostPath().optional().describe("Its module directory: the one that holds modules.dep or kernel/."),
   }),
   z.strictObject({
+    from: z.literal("release"),
+    ...common,
+    release: nameText().describe("Releases of `sources.releases` to take it from."),
+    artifact: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)?$/, 'expected "ARTIFACT" or "REPOSITORY/ARTIFACT"')
+      .describe('The kernel image among the release\'s artifacts: "ARTIFACT" or "REPOSITORY/ARTIFACT".'),
+    env: nameText().describe("Environment whose release is taken; the lock pins which one it was."),
+  }),
+  z.strictObject({
     from: z.literal("source"),
     ...common,
     source: kernelSource.describe(

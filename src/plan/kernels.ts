@@ -10,7 +10,7 @@ import { planBundleKernel } from "./bundles.ts";
 import { debianArch, type PlanContext } from "./context.ts";
 import { keyInputs } from "./signing.ts";
 import { planSourceKernel, type SourceKernelParts } from "./source-kernels.ts";
-import { localBlob, localTree, packageTrees } from "./sources.ts";
+import { localBlob, localTree, packageTrees, releasedBlob } from "./sources.ts";
 
 export interface PlannedKernel {
   readonly image: BlobInput;
@@ -53,9 +53,11 @@ export function planKernel(ctx: PlanContext, name: string): PlannedKernel {
           })
         : kernelFromFiles({
             name: `kernel:${name}`,
-            image: localBlob(ctx, config.image),
-            config: config.config === undefined ? undefined : localBlob(ctx, config.config),
-            modules: config.modules === undefined ? undefined : localTree(ctx, config.modules),
+            image: config.from === "release" ? releasedBlob(ctx, config) : localBlob(ctx, config.image),
+            config:
+              config.from === "release" || config.config === undefined ? undefined : localBlob(ctx, config.config),
+            modules:
+              config.from === "release" || config.modules === undefined ? undefined : localTree(ctx, config.modules),
           });
     return planned(ctx, name, {
       image: blobOf(stage, "image"),

@@ -87,6 +87,10 @@ function materialsOf(request: string, entry: LockEntry): readonly (readonly [str
         { name: image, uri: image, digest: { sha256: entry.manifest } },
       ]);
     }
+    case "release": {
+      const name = words.at(-1) ?? "";
+      return [[entry.sha256, { name, uri: genericUrl(name, entry.version), digest: { sha256: entry.sha256 } }]];
+    }
     case "bundle": {
       const [, , , name = ""] = words;
       return [[entry.sha256, { name, uri: genericUrl(name, entry.version), digest: { sha256: entry.sha256 } }]];

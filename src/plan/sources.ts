@@ -1,6 +1,7 @@
 /** Requests and pins → stages that bring the bytes. What the lock does not know yet becomes a stage that cannot run, so that the graph can still be shown. */
 import path from "node:path";
 import type { Digest } from "../base/digest.ts";
+import { download } from "../base/download.ts";
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
 import { copyOciLayer, ociLayers } from "../oci/layer-stages.ts";
@@ -92,6 +93,30 @@ export function fetchedBlob(
   const pin = ctx.pin(request, "file");
   if (pin === undefined) return blobOf(unpinned<{ file: BlobArtifact }>(ctx, request, ["file"]), "file");
   return blobOf(fetchFile({ url, sha256: pin.sha256, size: pin.size }, ctx.fetch), "file");
+}
+
+/** An artifact of the release that runs in an environment. */
+export function releasedBlob(
+  ctx: PlanContext,
+  of: { release: string; env: string; artifact: string; arch: "x86_64" | "aarch64" },
+): BlobInput {
+  const { release: source, env: environment, artifact, arch } = of;
+  const request: SourceRequest = { type: "release", source, environment, artifact, arch };
+  const pin = ctx.pin(request, "release");
+  if (pin === undefined) return blobOf(unpinned<{ file: BlobArtifact }>(ctx, request, ["file"]), "file");
+  const { address: url, sha256, size } = pin;
+  const fetch = fetchStage(
+    `fetch:${artifact.replace("/", "-")}-${pin.version}`,
+    { hash: sha256, size },
+    {
+      ...{ context: ctx.fetch, what: `${artifact} of ${source} ${pin.version}` },
+      open: (channels) =>
+        /^(https?|file):/.test(url)
+          ? download(url, { ...channels, maxSize: size })
+          : ctx.remoteBytes({ url, sha256, size, ...channels }),
+    },
+  );
+  return blobOf(fetch, "file");
 }
 
 /** The tarball of a release of kernel.org. */

@@ -26,9 +26,14 @@ export interface ReleasedRepository {
 }
 
 export interface ReleaseArtifact {
+  /** Of the publication: the same in each release. */
   readonly name: string;
+  /** The file's own name. */
+  readonly file: string;
+  readonly arch: string;
   /** Of `platform.repositories`, where it was published from. */
   readonly repository: string;
+  /** Of what was published; "" when it had none. */
   readonly version: string;
   /** Bytes. */
   readonly size: number;
@@ -144,8 +149,10 @@ function firstDifference(there: ReleaseDocument, now: ReleaseDocument): string {
         ? `it lacks ${name}`
         : `${name} is at ${before.slice(0, 12)} there, and at ${commit.slice(0, 12)} now`;
   }
-  for (const { name, sha256 } of now.artifacts) {
-    const before = there.artifacts.find((one) => one.name === name)?.sha256;
+  for (const { name, arch, repository, sha256 } of now.artifacts) {
+    const before = there.artifacts.find(
+      (one) => one.name === name && one.arch === arch && one.repository === repository,
+    )?.sha256;
     if (before !== sha256)
       return before === undefined
         ? `it lacks the artifact ${name}`
@@ -189,16 +196,18 @@ function decodeRelease(bytes: Uint8Array, { version, what }: { version: string; 
 const COMMIT = /^[0-9a-f]{40}([0-9a-f]{24})?$/;
 
 const decodeArtifact = (one: JsonObject, shape: Shape): ReleaseArtifact => ({
-  name: shape.text(one.name, { member: "name", like: FILE_NAME }),
+  name: shape.text(one.name, { member: "name", like: NAME }),
+  file: shape.text(one.file, { member: "file", like: FILE_NAME }),
+  arch: shape.text(one.arch, { member: "arch", like: /^[\w-]{1,32}$/ }),
   repository: shape.text(one.repository, { member: "repository", like: NAME }),
-  version: line(one.version, { shape, member: "version" }),
+  version: shape.text(one.version, { member: "version", like: /^[^\u0000-\u001f\u007f]{0,128}$/ }),
   size: shape.count(one.size, "size"),
   sha256: shape.text(one.sha256, { member: "sha256", like: SHA256 }),
   address: line(one.address, { shape, member: "address" }),
 });
 
 /** Also a file's name where it is pulled to. */
-const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._+~-]{0,199}$/;
+const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._+~-]{0,199}$/;
 
 function decodeNote(one: JsonObject, shape: Shape): Note {
   const text = (member: "type" | "scope" | "subject") =>

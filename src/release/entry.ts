@@ -31,14 +31,16 @@ export interface RecordEntry {
 }
 
 export interface ChainedEntry extends RecordEntry {
+  /** False for an approval by who is no approver that the config names: it stays in the chain, and counts for nothing. */
+  readonly counts: boolean;
   /** SHA-256 of the entry's file. */
   readonly digest: string;
 }
 
 /** Whose signatures count. */
 export interface RecordKeys {
-  /** Undefined: the record is not signed. */
-  readonly record: MinisignKey | undefined;
+  /** Any of them counts; none: the record is not signed. */
+  readonly record: readonly MinisignKey[];
   readonly approvers: Readonly<Record<string, MinisignKey>>;
 }
 
@@ -75,14 +77,15 @@ export const describeAction = ({ action, environment, release }: RecordEntry): s
 export function decodeEntry(file: Uint8Array, { keys, what }: { keys: RecordKeys; what: string }): ChainedEntry {
   const { signature, json } = splitEntry(file, what);
   const entry = parseEntry(json, what);
-  const signer = entry.action === "approve" ? keys.approvers[entry.who] : keys.record;
-  if (signer !== undefined) {
+  const approver = keys.approvers[entry.who];
+  const signers = entry.action !== "approve" ? keys.record : approver === undefined ? [] : [approver];
+  if (signers.length > 0) {
     if (signature === undefined)
       throw new BootwrightError("SIGNATURE_INVALID", `${what}: not signed, and the config names the key that signs it`);
-    verifyMinisign(json, { text: signature, keys: [signer], what });
-  } else if (entry.action === "approve")
-    throw new BootwrightError("SIGNATURE_INVALID", `${what}: "${entry.who}" is no approver that the config names`);
-  return { ...entry, digest: digestOf(file).hash };
+    verifyMinisign(json, { text: signature, keys: signers, what });
+  }
+  const counts = entry.action !== "approve" || approver !== undefined;
+  return { ...entry, counts, digest: digestOf(file).hash };
 }
 
 function splitEntry(file: Uint8Array, what: string): { signature: string | undefined; json: Uint8Array } {

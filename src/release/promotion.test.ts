@@ -18,7 +18,7 @@ const entries = (...lines: string[]): ChainedEntry[] =>
       action === "release" ? ["", rest[0]!] : [rest[0]!, rest[1]!, rest[2]];
     const time = `2026-01-0${i + 1}T00:00:00Z`;
     return {
-      ...{ serial: i + 1, previous: "", digest: "", time, action, environment, release, who },
+      ...{ serial: i + 1, previous: "", digest: "", counts: true, time, action, environment, release, who },
       releaseDigest: digest(release),
     };
   });

@@ -64,7 +64,7 @@ export function foldRecord(
     const running: RunningRelease = { release, digest, since: time, by: who };
     switch (entry.action) {
       case "approve":
-        approvals = [...approvals, { environment, release, digest, who, time }];
+        if (entry.counts) approvals = [...approvals, { environment, release, digest, who, time }];
         break;
       case "promote":
         environments.set(environment, [...ran, running]);

@@ -23,7 +23,22 @@ export type LockEntry =
   | { readonly type: "file"; readonly size: number; readonly sha256: string }
   | { readonly type: "git"; readonly commit: string }
   | LockedBundle
-  | LockedImage;
+  | LockedImage
+  | LockedRelease;
+
+/** An artifact of a release as pinned. */
+export interface LockedRelease {
+  readonly type: "release";
+  /** The release's. */
+  readonly version: string;
+  /** SHA-256 of the release's document. */
+  readonly release: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Of the artifact. */
+  readonly sha256: string;
+  readonly address: string;
+}
 
 /** An image of a registry as pinned: all that planning needs to know of it. */
 export interface LockedImage {
@@ -131,6 +146,8 @@ export function describePin(entry: LockEntry): string {
       return `sha256:${entry.sha256.slice(0, 12)}`;
     case "image":
       return `sha256:${entry.digest.slice(0, 12)}`;
+    case "release":
+      return `${entry.version} (sha256:${entry.sha256.slice(0, 12)})`;
     case "bundle":
       return `${entry.version} (${entry.arch}, sha256:${entry.sha256.slice(0, 12)})`;
     default:
@@ -168,6 +185,12 @@ function parseEntry(value: unknown): LockEntry | undefined {
   if (value.type === "git" && typeof value.commit === "string" && /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(value.commit))
     return { type: "git", commit: value.commit };
   if (value.type === "image") return parseImage(value);
+  if (value.type === "release") {
+    const { version, release, size, sha256, address } = value;
+    if (!isText(version) || !isSha256(release) || !isSize(size) || !isSha256(sha256) || !isText(address))
+      return undefined;
+    return { type: "release", version, release, size, sha256, address };
+  }
   if (value.type === "bundle") {
     const { version, arch, serial, size, sha256 } = value;
     if (!isText(version) || !isText(arch) || !isSize(serial) || !isSize(size) || !isSha256(sha256)) return undefined;

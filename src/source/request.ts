@@ -50,7 +50,18 @@ export type SourceRequest =
   /** `from` is where `url` leads to when that is a path of the project; it is not part of the request's name. */
   | { readonly type: "git"; readonly url: string; readonly ref: string; readonly from?: string }
   | BundleRequest
-  | ImageRequest;
+  | ImageRequest
+  | ReleaseRequest;
+
+/** An artifact of the release that runs in an environment. */
+export interface ReleaseRequest {
+  readonly type: "release";
+  /** Of `sources.releases`. */
+  readonly source: string;
+  readonly environment: string;
+  readonly artifact: string;
+  readonly arch: "x86_64" | "aarch64";
+}
 
 /** A container image in a registry. */
 export interface ImageRequest {
@@ -95,6 +106,8 @@ export function requestName(request: SourceRequest): string {
       return `file ${request.url}`;
     case "image":
       return `image ${request.architecture} ${request.image}`;
+    case "release":
+      return `release ${request.arch} ${request.source} ${request.environment} ${request.artifact}`;
     case "bundle":
       return ["bundle", request.arch, request.catalog, request.bundle, request.version].filter(Boolean).join(" ");
     default:

@@ -11,8 +11,8 @@ import { type DebianArchive, dependsOf, openArchive, pinOf } from "./debian-arch
 import { rootPackages } from "./debian-root-closure.ts";
 import { refuseOptions } from "./git.ts";
 import { pinKernel } from "./kernel-org.ts";
-import type { LockEntry, LockedBundle, LockedImage } from "./lock.ts";
-import type { BundleRequest, ImageRequest, SourceRequest } from "./request.ts";
+import type { LockEntry, LockedBundle, LockedImage, LockedRelease } from "./lock.ts";
+import type { BundleRequest, ImageRequest, ReleaseRequest, SourceRequest } from "./request.ts";
 
 export interface ResolveOptions {
   readonly store: Store;
@@ -24,6 +24,8 @@ export interface ResolveOptions {
   readonly findBundle?: (request: BundleRequest) => Promise<LockedBundle>;
   /** So are registries. */
   readonly findImage?: (request: ImageRequest) => Promise<LockedImage>;
+  /** And releases. */
+  readonly findRelease?: (request: ReleaseRequest) => Promise<LockedRelease>;
 }
 
 /** Opens each archive once for many requests. */
@@ -66,6 +68,9 @@ export class Resolver {
       case "bundle":
         if (this.#options.findBundle === undefined) throw new Error("this resolver knows no catalogs");
         return this.#options.findBundle(request);
+      case "release":
+        if (this.#options.findRelease === undefined) throw new Error("this resolver knows no releases");
+        return this.#options.findRelease(request);
       case "image":
         if (this.#options.findImage === undefined) throw new Error("this resolver knows no registries");
         return this.#options.findImage(request);

@@ -83,7 +83,19 @@ const registrySource = z.strictObject({
   ca: hostPath().optional().describe("Certificate (PEM) of who signed the registry's own, beside the system's."),
 });
 
+const releasesSource = z.strictObject({
+  record: z
+    .string()
+    .min(1)
+    .describe("Where a platform's releases and their record lie: a directory, s3://BUCKET/PREFIX or oci://HOST/NAME."),
+  keys: z
+    .array(hostPath())
+    .min(1)
+    .describe("minisign public keys, as files; an entry of the record that is signed with any of them counts."),
+});
+
 export const sourcesSchema = z.strictObject({
+  releases: namedMap(releasesSource).default({}).describe("Releases of other projects' platforms, by name."),
   registries: z
     .record(
       z.string().regex(/^[\w.-]+(:\d{1,5})?$/, 'expected a registry such as "registry.example.org:5000"'),

@@ -61,6 +61,8 @@ export interface PlatformOptions {
   readonly record?: string;
   readonly more?: string;
   readonly check?: string;
+  /** Where repositories publish, by name. */
+  readonly publishes?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -75,7 +77,7 @@ keys:
   approver: { file: ./keys/approver, type: ed25519 }
 platform:
   repositories:
-${REPOSITORIES.map((name) => `    ${name}: { git: "${remote(name)}", check: ${check} }`).join("\n")}
+${REPOSITORIES.map((name) => `    ${name}: { git: "${remote(name)}", check: ${check}, publishes: [${options.publishes?.[name] ?? ""}] }`).join("\n")}
   record: ${options.record ?? "./record"}
   git: ${remote("platform")}
   key: release

@@ -1,0 +1,103 @@
+/** Releases of other projects' platforms, and the project's own: what runs in an environment, by digest. */
+import path from "node:path";
+import { BootwrightError } from "../base/errors.ts";
+import { readIfExists } from "../base/fs.ts";
+import { didYouMean } from "../base/suggest.ts";
+import { parseMinisignKey } from "../formats/minisign.ts";
+import { type ReleaseArtifact, readRelease, type StoredRelease } from "../release/document.ts";
+import { findRelease } from "../release/promotion.ts";
+import { type RecordSource, readRecord } from "../release/read-record.ts";
+import { runningIn } from "../release/record-state.ts";
+import { SeenRecord } from "../release/seen-record.ts";
+import type { LockedRelease } from "../source/lock.ts";
+import type { ReleaseRequest } from "../source/request.ts";
+import { openPlace } from "./places.ts";
+import { platformRecord } from "./platform.ts";
+import type { Project } from "./project.ts";
+
+export interface ResolvedRelease extends StoredRelease {
+  /** Of the record's last entry when it was asked. */
+  readonly serial: number;
+}
+
+/** Which release is wanted: the one that runs in an environment, or one by its version. */
+export type ReleaseWish = { readonly environment: string } | { readonly version: string };
+
+/** `source`: of `sources.releases`; undefined for the project's own platform. Throws NAME_UNKNOWN, RECORD_BROKEN, OFFLINE. */
+export async function resolveRelease(
+  project: Project,
+  { source, ...wish }: { source: string | undefined } & ReleaseWish,
+): Promise<ResolvedRelease> {
+  const record = source === undefined ? await platformRecord(project) : await sourceRecord(project, source);
+  const { place, signal } = record;
+  const { state } = await readRecord(record);
+  const version = "version" in wish ? wish.version : runningIn(state, wish.environment)?.release;
+  if (version === undefined) {
+    const environment = "environment" in wish ? wish.environment : "";
+    const names = [...state.environments.keys()];
+    throw new BootwrightError(
+      "NAME_UNKNOWN",
+      `nothing runs in "${environment}" at ${place.address}${didYouMean(environment, names)}`,
+      { hint: names.length === 0 ? "nothing was promoted yet" : `something runs in ${names.join(", ")}` },
+    );
+  }
+  const { digest } = findRelease(state, version);
+  return { ...(await readRelease(place, { version, digest, signal })), serial: state.serial };
+}
+
+async function sourceRecord(project: Project, source: string): Promise<RecordSource> {
+  const { config, session } = project;
+  const { record, keys } = config.sources.releases[source]!;
+  const place = await openPlace(project, record);
+  if (place === undefined)
+    throw new BootwrightError("UNSUPPORTED", `sources.releases.${source}.record is ${record}, which cannot be read`, {
+      hint: "it may be a directory, s3://BUCKET/PREFIX or oci://HOST/NAME",
+    });
+  const trusted = keys.map((label) => {
+    const bytes = readIfExists(path.resolve(config.dir, label));
+    if (bytes !== undefined) return parseMinisignKey(bytes.toString("utf8"), label);
+    throw new BootwrightError("PATH_MISSING", `${label}, a key of the releases ${source}, is not there`, {
+      hint: "ask who runs the platform for the public key that signs its record",
+    });
+  });
+  return {
+    place,
+    // Approvals were for who promotes; what was promoted is signed by the record's key.
+    keys: { record: trusted, approvers: {} },
+    seen: new SeenRecord(session.dataDir, place.address),
+    signal: session.signal,
+  };
+}
+
+/** By name, by "repository/name", or by its file's name. Throws NAME_UNKNOWN. */
+export function findArtifact(
+  { document }: StoredRelease,
+  { name, arch }: { name: string; arch: string },
+): ReleaseArtifact {
+  const named = document.artifacts.filter(
+    (one) => one.name === name || `${one.repository}/${one.name}` === name || one.file === name,
+  );
+  const fitting = named.length === 1 ? named : named.filter((one) => one.arch === arch);
+  if (fitting.length === 1) return fitting[0]!;
+  const names = document.artifacts.map((one) => `${one.repository}/${one.name}`);
+  if (fitting.length > 1)
+    throw new BootwrightError("NAME_UNKNOWN", `${document.version} has several artifacts ${name}`, {
+      hint: `say which: ${fitting.map((one) => one.file).join(", ")}`,
+    });
+  throw new BootwrightError(
+    "NAME_UNKNOWN",
+    `${document.version} has no artifact ${name}${named.length > 0 ? ` for ${arch}` : didYouMean(name, names)}`,
+    { hint: names.length === 0 ? "the release has no artifacts at all" : `it has ${[...new Set(names)].join(", ")}` },
+  );
+}
+
+/** Answers a request of a config's kernel. */
+export async function pinRelease(project: Project, request: ReleaseRequest): Promise<LockedRelease> {
+  const { source, environment, artifact: name, arch } = request;
+  const release = await resolveRelease(project, { source, environment });
+  const { size, sha256, address } = findArtifact(release, { name, arch });
+  return {
+    ...{ type: "release", version: release.document.version, release: release.digest },
+    ...{ size, sha256, address },
+  };
+}
