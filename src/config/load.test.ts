@@ -75,7 +75,7 @@ epoch: -1
   expect(found).toEqual([
     "CONFIG_INVALID",
     '1:7 name: expected a name: lower-case letters, digits, ".", "_" and "-", first a letter or digit',
-    '3:9 kernel.from: expected one of "debian", "catalog", "file", "source"; did you mean "debian"?',
+    '3:9 kernel.from: expected one of "debian", "catalog", "file", "release", "source"; did you mean "debian"?',
     '7:13 initramfs.compress: expected one of "zstd", "gzip", "xz", "lz4", "none"; did you mean "zstd"?',
     '8:3 initramfs.fils: unknown key; did you mean "files"?',
     expect.stringMatching(/^10:7 initramfs.from\[0\]: expected a map with one of the keys .*; did you mean "dir"\?$/),

@@ -12,7 +12,8 @@ export function platformIssues(config: ProjectOutput): readonly ConfigIssue[] {
       message: "needs `platform`: the repositories that are released, and where the record lies",
       mark: "key",
     });
-  if (platform?.key !== undefined && config.keys[platform.key]?.type !== "ed25519")
+  const key = platform?.key === undefined ? undefined : config.keys[platform.key];
+  if (platform?.key !== undefined && key !== undefined && key.type !== "ed25519")
     issues.push({
       path: ["keys", platform.key],
       message: "the record is signed with a key of type ed25519",
