@@ -12,6 +12,7 @@ import { describePublishedKernel, publishKernels } from "./kernel-publish.ts";
 import { openProject, type Project } from "./project.ts";
 import { type BuiltPublication, buildPublications } from "./publications.ts";
 import { publishTarget } from "./publish-target.ts";
+import { runningDigests } from "./running-digests.ts";
 import type { Report, Session } from "./session.ts";
 
 export interface PublishOptions {
@@ -74,7 +75,7 @@ async function publishTo(
   const published = await publishFiles(target, {
     files: some.map(({ file }) => file),
     keep: Object.fromEntries(some.map(({ file, entry }) => [file.publication, entry.keep])),
-    protectedDigests: options.protectedDigests ?? new Set(),
+    protectedDigests: options.protectedDigests ?? (await runningDigests(project)),
     views: some.flatMap(({ entry }): readonly string[] => entry.index ?? ["SHA256SUMS", "index.html"]),
     secret: signs[0] === undefined ? undefined : loadCatalogKey(config.keys[signs[0]]!, config.dir),
     now: isoNow(),

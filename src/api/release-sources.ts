@@ -45,7 +45,7 @@ export async function resolveRelease(
   return { ...(await readRelease(place, { version, digest, signal })), serial: state.serial };
 }
 
-async function sourceRecord(project: Project, source: string): Promise<RecordSource> {
+export async function sourceRecord(project: Project, source: string): Promise<RecordSource> {
   const { config, session } = project;
   const { record, keys } = config.sources.releases[source]!;
   const place = await openPlace(project, record);

@@ -50,7 +50,10 @@ export function releaseTag(
 }
 
 /** Writes the note that makes the head of a trunk green. `names`: of repositories; default all that are checked by a note. */
-export function releaseCheck(session: Session, { names }: { names: readonly string[] }): Promise<Report> {
+export function releaseCheck(
+  session: Session,
+  { names, dryRun }: { names: readonly string[]; dryRun: boolean },
+): Promise<Report> {
   return withPlatform(session, { writes: false }, async (platform) => {
     const { repositories } = platform;
     needNetwork(session, repositories);
@@ -70,21 +73,26 @@ export function releaseCheck(session: Session, { names }: { names: readonly stri
       for (const repository of chosen) {
         const trunk = await fetchTrunk(workspace, repository);
         const ref = noteOf(platform, repository.name)!;
-        const known = !(await writePassed(workspace, trunk, { ref, commit: trunk.head }));
+        const note = { ref, commit: trunk.head };
+        const known = dryRun
+          ? (await noteRefusal(workspace, trunk, note)) === undefined
+          : !(await writePassed(workspace, trunk, note));
         done.push({ name: repository.name, commit: trunk.head, known });
       }
       return done;
     });
     return {
-      data: { repositories: passed },
+      data: { repositories: passed, dryRun },
       text: passed
-        .map(
-          ({ name, commit, known }) => `${name} at ${commit.slice(0, 12)} ${known ? "was green already" : "is green"}`,
-        )
+        .map(({ name, commit, known }) => `${name} at ${commit.slice(0, 12)} ${says({ known, dryRun })}`)
         .join("\n"),
+      exit: dryRun && passed.some(({ known }) => !known) ? EXIT.different : EXIT.ok,
     };
   });
 }
+
+const says = ({ known, dryRun }: { known: boolean; dryRun: boolean }): string =>
+  known ? "was green already" : dryRun ? "would be green" : "is green";
 
 function checkRefusal(
   platform: Platform,

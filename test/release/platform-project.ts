@@ -61,13 +61,17 @@ export interface PlatformOptions {
   readonly record?: string;
   readonly more?: string;
   readonly check?: string;
+  /** Default: new ones. */
+  readonly remotes?: string;
+  /** What the config says of a repository. */
+  readonly address?: (name: string) => string;
   /** Where repositories publish, by name. */
   readonly publishes?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
 export async function platformProject(options: PlatformOptions = {}): Promise<PlatformProject> {
-  const remotes = bareRemotes();
+  const remotes = options.remotes ?? bareRemotes();
   const remote = (name: string) => path.join(remotes, `${name}.git`);
   const check = options.check ?? "none";
   const dir = writeProject(`
@@ -77,7 +81,7 @@ keys:
   approver: { file: ./keys/approver, type: ed25519 }
 platform:
   repositories:
-${REPOSITORIES.map((name) => `    ${name}: { git: "${remote(name)}", check: ${check}, publishes: [${options.publishes?.[name] ?? ""}] }`).join("\n")}
+${REPOSITORIES.map((name) => `    ${name}: { git: "${(options.address ?? remote)(name)}", check: ${check}, publishes: [${options.publishes?.[name] ?? ""}] }`).join("\n")}
   record: ${options.record ?? "./record"}
   git: ${remote("platform")}
   key: release

@@ -3,12 +3,13 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { runningDigests } from "../../src/api/running-digests.ts";
 import { directoryPlace } from "../../src/base/directory-place.ts";
 import { placeTarget } from "../../src/publish/place-target.ts";
 import { publishFiles } from "../../src/publish/publish-files.ts";
 import { bzImage } from "../support/bz-image.ts";
 import { documentOf, runCli } from "../support/cli.ts";
-import { temporaryDir, writeProject } from "../support/test-session.ts";
+import { temporaryDir, withProject, writeProject } from "../support/test-session.ts";
 import { commit, platformProject } from "./platform-project.ts";
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
@@ -95,6 +96,10 @@ images: { efi: { kind: efi, initramfs: none, embed: none } }
   await json("rollback", "prod");
   await user("update");
   expect(await built()).toBe(artifact.sha256);
+
+  // What runs, or may be rolled back to, is kept by whoever publishes where it is known.
+  const keeper = await withProject(consumer, { dataDir: path.join(consumer, "user") }, runningDigests);
+  expect([...keeper].sort()).toEqual([sha256(one), sha256(two)].sort());
 
   // What lies at the address is not believed.
   const files = path.join(published, "files");

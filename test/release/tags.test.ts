@@ -16,6 +16,7 @@ test("a release is tagged once it is green, the same everywhere", async () => {
       /^v0\.1\.0 is not tagged\. builder: commit \w{12} is not green: refs\/notes\/checks is not there/,
     ),
   });
+  expect((await cli("release", "check", "--dry-run")).exit).toBe(10);
   await json("release", "check", "builder", "kernel");
   expect((await refused("release", "tag", "v0.1.0")).message).toMatch(/iso: commit \w{12} is not green/);
   for (const name of REPOSITORIES) expect(git(remote(name), "tag")).toBe("");

@@ -9,7 +9,10 @@ export const release = defineCommand({
     { name: "version", many: true, summary: "new, tag, show: VERSION; diff: VERSION VERSION; check: repositories" },
   ],
   flags: {
-    "dry-run": { type: "boolean", summary: "for new, tag: say what would be done; exit 10 when something would" },
+    "dry-run": {
+      type: "boolean",
+      summary: "for new, tag, check: say what would be done; exit 10 when something would",
+    },
   },
   examples: [
     { run: "bootwright release new v0.4.0", says: "the heads of all trunks become a release" },
@@ -35,7 +38,7 @@ export const release = defineCommand({
         return (await import("../../api/release-tag.ts")).releaseTag(session, { version: version!, dryRun });
       }
       case "check":
-        return (await import("../../api/release-tag.ts")).releaseCheck(session, { names: words });
+        return (await import("../../api/release-tag.ts")).releaseCheck(session, { names: words, dryRun });
       case "verify":
         need(words, { action, count: 0 });
         return (await import("../../api/release-verify.ts")).releaseVerify(session);
