@@ -58,9 +58,10 @@ export async function mirrorRecord(workspace: GitWorkspace, chain: Chain, copy: 
 export async function examineCopy(workspace: GitWorkspace, chain: Chain, copy: GitCopy): Promise<ExaminedCopy> {
   const { address, shown, keys, seen } = copy;
   const where = `${shown} (${RECORD_REF})`;
+  // Noted before git is asked: what another command of this user sees meanwhile says nothing about this answer.
+  const least = seen.newest()?.git ?? 0;
   const head = (await workspace.remoteRef(address, RECORD_REF)) ?? "";
   const commits = await expectedCommits(workspace, chain);
-  const least = seen.newest()?.git ?? 0;
   const at = commits.indexOf(head);
   // The usual case needs no look at the files: the same name is the same history.
   const files = at !== -1 ? chain.files.slice(0, at + 1) : head === "" ? [] : await fetchFiles(workspace, copy);
