@@ -19,7 +19,13 @@ const store = temporaryDir();
 async function publish(to: string, { version, kernel }: { version: string; kernel: Buffer }): Promise<void> {
   const local = path.join(temporaryDir(), "bzImage");
   fs.writeFileSync(local, kernel);
-  const identity = { publication: "kernel", image: "kernel", name: `kernel-${version}.efi`, immutable: [] };
+  const identity = {
+    publication: "kernel",
+    image: "kernel",
+    kind: "efi",
+    name: `kernel-${version}.efi`,
+    immutable: [],
+  };
   await publishFiles(placeTarget(directoryPlace(to)), {
     files: [
       {
