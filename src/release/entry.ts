@@ -1,7 +1,7 @@
 /**
  * One entry of the record: what was done, by whom, when, to which digest. A file `record/N` that is made once; with a key,
  * minisign's four lines stand before the JSON that they sign, as in catalogs. `previous` chains the entries by their files'
- * digests. See docs/decisions/0028-releases.md.
+ * digests. See docs/decisions/0030-releases.md.
  */
 import type { KeyObject } from "node:crypto";
 import { digestOf } from "../base/digest.ts";
