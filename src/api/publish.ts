@@ -55,6 +55,7 @@ export async function publish(session: Session, options: PublishOptions): Promis
       ...places.flatMap((place) => describe(place, dryRun)),
       ...kernels.map((kernel) => describePublishedKernel(kernel, { dryRun })),
     ].join("\n"),
+    quiet: places.flatMap(({ files }) => files.map(({ digest }) => `sha256:${digest}`)).join("\n"),
     exit: dryRun && changes ? EXIT.different : EXIT.ok,
   };
 }

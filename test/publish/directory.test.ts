@@ -36,6 +36,8 @@ test("publish, publish again, a next version, a version that is taken", async ()
   expect(documentOf(await cli("publish", "root", "--json"))).toMatchObject({ published: [{ known: true }] });
   expect((await cli("publish", "--dry-run")).exit).toBe(0);
 
+  expect((await cli("publish", "--quiet")).stdout).toBe(`sha256:${first.published[0].sha256}\n`);
+
   set("0.2.0", "good morning\n");
   expect((await cli("publish")).stdout).toMatch(/^published tiny-root-0\.2\.0/);
   const page = fs.readFileSync(path.join(dir, "published/index.html"), "utf8");
