@@ -16,8 +16,23 @@ export interface S3Server {
   readonly stop: () => Promise<void>;
 }
 
-/** `dir` is its own. */
-export const startCeph = (dir: string): Promise<S3Server> => startTogether((start) => startAll(dir, start));
+const ATTEMPTS = 3;
+
+/**
+ * `dir` is its own. On a busy machine a monitor that has just begun now and then answers "wrong fsid" to its own cluster's first
+ * commands: then all of it is begun anew.
+ */
+export async function startCeph(dir: string): Promise<S3Server> {
+  for (let attempt = 1; ; attempt++) {
+    const own = path.join(dir, String(attempt));
+    fs.mkdirSync(own, { recursive: true });
+    try {
+      return await startTogether((start) => startAll(own, start));
+    } catch (error) {
+      if (attempt === ATTEMPTS || !/EPERM|Operation not permitted/.test(String(error))) throw error;
+    }
+  }
+}
 
 async function startAll(dir: string, start: typeof startServer): Promise<Omit<S3Server, "stop">> {
   const [monitor, gateway] = [await freePort(), await freePort()];
