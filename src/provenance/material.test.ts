@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { genericUrl, packageUrl, publicAddress } from "./material.ts";
 
 test.each([
-  ["https://ada:secret@example.org/a/b.tar.gz?X-Amz-Signature=1#c", "https://example.org/a/b.tar.gz"],
+  ["https://user:secret@example.org/a/b.tar.gz?X-Amz-Signature=1#c", "https://example.org/a/b.tar.gz"],
   ["https://example.org/a", "https://example.org/a"],
   ["file:///home/someone/a.tar", "a.tar"],
   ["/home/someone/repository", "repository"],
