@@ -3,13 +3,18 @@ import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import type { PlannedImage } from "../plan/planned-image.ts";
+import { planProvenance } from "../plan/provenance.ts";
 import { planPublication } from "../plan/publications.ts";
 import { FILE_NAME } from "../publish/state.ts";
 import type { NewFile } from "../publish/target.ts";
 import { fillTemplate, type TemplateValues } from "../publish/template.ts";
 import type { RunReport } from "../stage/scheduler.ts";
+import type { OutputRef } from "../stage/stage.ts";
+import type { BlobArtifact } from "../store/artifact.ts";
+import type { BuiltProvenance } from "./attest-published.ts";
 import { imageFileName, runPlanned } from "./build.ts";
 import { type Project, planPinnedWith } from "./project.ts";
+import { buildFacts } from "./provenance.ts";
 import { describeWanted, requestSignatures } from "./wanted-signatures.ts";
 
 export type PublicationEntry = Extract<ResolvedConfig["publish"][string], { image: string }>;
@@ -17,6 +22,8 @@ export type PublicationEntry = Extract<ResolvedConfig["publish"][string], { imag
 export interface BuiltPublication {
   readonly entry: PublicationEntry;
   readonly file: NewFile;
+  /** Where the entry wants it to be attested. */
+  readonly provenance: BuiltProvenance | undefined;
 }
 
 /** `names`: of `publish`, images all. Throws SIGNATURE_INVALID when a signature is missing, UNSUPPORTED for a directory. */
@@ -28,10 +35,16 @@ export async function buildPublications(
   const { config, store, session } = project;
   const entries = names.map((name) => ({ name, entry: config.publish[name] as PublicationEntry }));
   const { planned } = await planPinnedWith(project, (ctx) =>
-    entries.map(({ name, entry }) => ({ name, entry, ...planPublication(ctx, entry.image) })),
+    entries.map(({ name, entry }) => {
+      const publication = planPublication(ctx, entry.image);
+      const stated =
+        entry.attest && planProvenance(ctx, publication.image, buildFacts(project, { builder: entry.attest.builder }));
+      return { name, entry, stated, ...publication };
+    }),
   );
-  const targets = planned.flatMap(({ image, release }) => [
+  const targets = planned.flatMap(({ image, release, stated }) => [
     image.output.stage,
+    ...(stated === undefined ? [] : [stated.slsa.stage, stated.spdx.stage, stated.cyclonedx.stage]),
     ...(release === undefined ? [] : [release.stage]),
     ...(image.named === undefined ? [] : [image.named.release.stage]),
   ]);
@@ -41,7 +54,8 @@ export async function buildPublications(
     throw new BootwrightError("SIGNATURE_INVALID", `not signed, and so not published: ${describeWanted(wanted)}`, {
       hint: `where the keys are: bootwright sign ${path.relative(session.cwd, dir)}; then here: bootwright attach`,
     });
-  const built = planned.map(({ name, entry, image, release }): BuiltPublication => {
+  const output = (ref: OutputRef<BlobArtifact>) => run.output(ref.stage, ref.output) as BlobArtifact;
+  const built = planned.map(({ name, entry, image, release, stated }): BuiltPublication => {
     const artifact = run.output(image.output.stage, image.output.output);
     if (artifact.kind !== "blob")
       throw new BootwrightError(
@@ -65,7 +79,15 @@ export async function buildPublications(
     };
     const words = { ...about, name: config.name, key: key.slice(0, 8), sha256 };
     const names = namesOf(entry, { config, words, own: ownName(image, { project, run, key }) });
-    return { entry, file: { ...about, ...names, size, sha256, local: store.blobs.path(sha256) } };
+    return {
+      entry,
+      file: { ...about, ...names, size, sha256, local: store.blobs.path(sha256) },
+      provenance: stated && {
+        slsa: output(stated.slsa),
+        spdx: output(stated.spdx),
+        cyclonedx: output(stated.cyclonedx),
+      },
+    };
   });
   requireDistinct(built);
   return built;

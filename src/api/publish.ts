@@ -7,6 +7,7 @@ import type { PublishedFiles } from "../publish/publish-files.ts";
 import { publishFiles } from "../publish/publish-files.ts";
 import { addressOf } from "../publish/read.ts";
 import { loadCatalogKey } from "../sign/key-files.ts";
+import { attestPublished, removeAttested } from "./attest-published.ts";
 import { isoNow } from "./catalogs.ts";
 import { describePublishedKernel, publishKernels } from "./kernel-publish.ts";
 import { openProject, type Project } from "./project.ts";
@@ -83,7 +84,16 @@ async function publishTo(
     signal: session.signal,
     dryRun: options.dryRun,
   });
-  return { to, ...published, address: target.documents.address };
+  const { address } = target.documents;
+  if (!options.dryRun)
+    for (const { entry, file, provenance } of some) {
+      if (entry.attest === undefined || provenance === undefined) continue;
+      const { digest } = published.files.find(({ name }) => name === file.name)!;
+      const about = { name: file.name, local: file.local, digest, provenance, key: entry.attest.key };
+      await attestPublished(project, { place: target.documents, about });
+    }
+  if (!options.dryRun && target.lists) await removeAttested(target.documents, published.retired);
+  return { to, ...published, address };
 }
 
 /** A server makes names by copying, and copies so much at once. Said before anything is there. */

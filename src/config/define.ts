@@ -109,7 +109,9 @@ type Catalog<S extends string> = Replace<NonNullable<ProjectInput["catalogs"]>[s
 type WrittenPublication = NonNullable<ProjectInput["publish"]>[string];
 type Publication<K extends string, C extends string, M extends string, S extends string> =
   | Replace<Extract<WrittenPublication, { bundle: string }>, { bundle: K; to: `catalog:${C}` }>
-  | Replace<Extract<WrittenPublication, { image: string }>, { image: M; sign: S }>;
+  | Replace<Extract<WrittenPublication, { image: string }>, { image: M; sign: S; attest: Attest<S> }>;
+type WrittenAttest = NonNullable<Extract<WrittenPublication, { image: string }>["attest"]>;
+type Attest<S extends string> = Omit<WrittenAttest, "key"> & { key: S };
 type WrittenPartition = NonNullable<Extract<WrittenImage, { kind: "disk" }>["partitions"]>[string];
 type Partition<M extends string> = Omit<WrittenPartition, "image"> & { image?: M };
 type Machine<M extends string> = Replace<NonNullable<ProjectInput["machine"]>, { image: M }>;

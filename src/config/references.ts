@@ -46,6 +46,7 @@ const RULES: readonly Rule[] = [
   { at: ["publish", "*", "bundle"], what: "kernel", in: [["kernels"]] },
   { at: ["publish", "*", "image"], what: "image", in: [["images"]] },
   { at: ["publish", "*", "sign"], what: "key", in: [["keys"]] },
+  { at: ["publish", "*", "attest", "key"], what: "key", in: [["keys"]] },
   { at: ["initramfs", "*", "kernel"], what: "kernel", in: [["kernels"]] },
   { at: ["images", "*", "kernel"], what: "kernel", in: [["kernels"]] },
   { at: ["images", "*", "initramfs"], what: "initramfs", in: [["initramfs"]], except: NONE },

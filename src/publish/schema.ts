@@ -49,6 +49,19 @@ export const imagePublicationSchema = z.strictObject({
     .default(10)
     .describe("How many of this publication are kept; what an environment points at is kept as well."),
   sign: nameText().optional().describe("Key of `keys` (ed25519) that signs SHA256SUMS."),
+  attest: z
+    .strictObject({
+      key: nameText().describe('Key of `keys` that signs, best of type "p256".'),
+      builder: z
+        .string()
+        .regex(/^[a-z][a-z0-9+.-]*:\S+$/i, 'expected a URI, such as "https://ci.example.org/release"')
+        .optional()
+        .describe("Who builds, for the statement."),
+    })
+    .optional()
+    .describe(
+      "States how each file was made, with bills of materials, and signs: in a registry as cosign does, elsewhere as files beside it.",
+    ),
 });
 
 export type ImagePublication = z.output<typeof imagePublicationSchema>;

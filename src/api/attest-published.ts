@@ -1,0 +1,79 @@
+/**
+ * States how a published file was made, signed with a key of the config: in a registry attached to it as cosign does, elsewhere
+ * as files beside it. What is there stays, since a signature may differ each time; what a publisher that was killed left out is
+ * added by the next one.
+ */
+import path from "node:path";
+import type { Place } from "../base/place.ts";
+import { signEnvelope } from "../formats/dsse.ts";
+import { INTOTO_PAYLOAD } from "../formats/intoto.ts";
+import type { BlobArtifact } from "../store/artifact.ts";
+import { ociAttest, ociSign } from "./oci-sign.ts";
+import type { Project } from "./project.ts";
+import { documentSigner } from "./provenance.ts";
+
+export interface BuiltProvenance {
+  readonly slsa: BlobArtifact;
+  readonly spdx: BlobArtifact;
+  readonly cyclonedx: BlobArtifact;
+}
+
+interface Attested {
+  /** The file's own name. */
+  readonly name: string;
+  readonly local: string;
+  /** What the place keeps it under. */
+  readonly digest: string;
+  readonly provenance: BuiltProvenance;
+  /** Of the config. */
+  readonly key: string;
+}
+
+/** Throws what loading the key throws, and what writing there throws. */
+export async function attestPublished(
+  project: Project,
+  { place, about }: { place: Place; about: Attested },
+): Promise<void> {
+  if (place.address.startsWith("oci://")) await attach(project, { place, about });
+  else await putBeside(project, { place, about });
+}
+
+/** Those of files that were taken away go with them. */
+export async function removeAttested(place: Place, names: readonly string[]): Promise<void> {
+  for (const name of names) for (const ending of ENDINGS) await place.remove(`${name}${ending}`);
+}
+
+const ENDINGS = [".sig", ".intoto.jsonl", ".spdx.json", ".cdx.json"] as const;
+
+async function putBeside(project: Project, { place, about }: { place: Place; about: Attested }): Promise<void> {
+  const { slsa, spdx, cyclonedx } = about.provenance;
+  const signer = documentSigner(project, about.key);
+  const read = (blob: BlobArtifact): Uint8Array => project.store.blobs.readAll(blob);
+  const make = {
+    ".sig": async () => `${Buffer.from(await signer.signFile(about.local)).toString("base64")}\n`,
+    ".intoto.jsonl": async () => `${await signEnvelope(read(slsa), { payloadType: INTOTO_PAYLOAD, signer })}\n`,
+    ".spdx.json": async () => read(spdx),
+    ".cdx.json": async () => read(cyclonedx),
+  } as const satisfies Record<(typeof ENDINGS)[number], () => Promise<string | Uint8Array>>;
+  for (const ending of ENDINGS) {
+    project.session.signal.throwIfAborted();
+    const name = `${about.name}${ending}`;
+    if ((await place.stat(name)) === undefined) await place.create(name, Buffer.from(await make[ending]()));
+  }
+}
+
+async function attach(project: Project, { place, about }: { place: Place; about: Attested }): Promise<void> {
+  const { config, session, store } = project;
+  const repository = place.address.slice("oci://".length);
+  const known = config.sources.registries[repository.slice(0, repository.indexOf("/"))];
+  const options = {
+    reference: `${repository}@sha256:${about.digest}`,
+    key: about.key,
+    dryRun: false,
+    plainHttp: known?.plainHttp,
+    ca: known?.ca === undefined ? undefined : path.resolve(config.dir, known.ca),
+  };
+  await ociSign(session, options);
+  for (const { hash } of Object.values(about.provenance))
+    await ociAttest(session, { ...options, statement: store.blobs.path(hash) });
+}

@@ -1,0 +1,87 @@
+/** What is published says who made it: beside a file, and attached in a registry. Whoever gets it checks that with the public key alone. */
+import { X509Certificate } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { documentOf, runCli } from "../support/cli.ts";
+import { fetchCosign } from "../support/cosign.ts";
+import { dockerRegistry } from "../support/registry.ts";
+import { temporaryDir, writeProject } from "../support/test-session.ts";
+
+const BUILDER = "https://ci.example.org/release";
+
+const config = (version: string, { to, more = "" }: { to: string; more?: string }): string => `
+name: tiny
+version: "${version}"
+trees: { root: { from: [{ dir: ./root }] } }
+images: { root: { kind: tar, tree: root, compress: none } }
+keys: { release: { file: ./keys/release, type: p256 } }
+publish: { root: { image: root, to: "${to}", keep: 1, attest: { key: release, builder: "${BUILDER}" } } }
+${more}
+`;
+
+function vendor(options: { to: string; more?: string }) {
+  const dir = writeProject(config("0.1.0", options), {
+    "root/hello": "hello\n",
+    "policy.yaml": `provenance: { keys: [keys/release.crt], builder: "${BUILDER}", signature: true }\n`,
+  });
+  const store = temporaryDir();
+  const ok = async (...args: string[]) => {
+    const result = await runCli([...args, "--json"], { cwd: dir, store, env: { HOME: dir, no_proxy: "127.0.0.1" } });
+    expect(result.exit, result.stderr).toBe(0);
+    return documentOf(result);
+  };
+  return { dir, ok, set: (version: string) => writeProject(config(version, options), { "root/hello": version }, dir) };
+}
+
+test("beside a file: added once, added when a publisher left it out, taken away with the file", async () => {
+  const { dir, ok, set } = vendor({ to: "./published" });
+  await ok("keys", "init");
+  await ok("publish");
+  const names = ["", ".cdx.json", ".intoto.jsonl", ".sig", ".spdx.json"];
+  const published = (version: string) =>
+    fs
+      .readdirSync(path.join(dir, "published"))
+      .filter((name) => name.startsWith(`tiny-root-${version}`))
+      .sort();
+  const file = "published/tiny-root-0.1.0-x86_64.tar";
+  expect(published("0.1.0")).toEqual(names.map((ending) => `tiny-root-0.1.0-x86_64.tar${ending}`));
+  expect(await ok("verify", file, "--policy", "policy.yaml", "--offline")).toMatchObject({
+    violations: [],
+    statements: [{ builder: BUILDER }],
+  });
+
+  const signature = fs.readFileSync(path.join(dir, `${file}.sig`));
+  fs.rmSync(path.join(dir, `${file}.intoto.jsonl`));
+  expect((await ok("publish")).published).toMatchObject([{ known: true }]);
+  expect(fs.readFileSync(path.join(dir, `${file}.sig`)).equals(signature)).toBe(true);
+  await ok("verify", file, "--policy", "policy.yaml", "--offline");
+
+  set("0.2.0");
+  expect((await ok("publish")).retired).toMatchObject([{ name: "tiny-root-0.1.0-x86_64.tar", removed: true }]);
+  expect(published("0.1.0")).toEqual([]);
+  expect(published("0.2.0")).toHaveLength(names.length);
+});
+
+test("in a registry: attached to what was published, as cosign reads it", async () => {
+  const { host } = await dockerRegistry();
+  const { dir, ok } = vendor({
+    to: `oci://${host}/team/root`,
+    more: `sources: { registries: { "${host}": { plainHttp: true } } }`,
+  });
+  await ok("keys", "init");
+  const [{ address }] = (await ok("publish")).published;
+  const verified = await ok("verify", address, "--policy", "policy.yaml", "--plain-http");
+  expect(verified).toMatchObject({ violations: [], statements: [{ builder: BUILDER }] });
+  expect((await ok("publish")).published).toMatchObject([{ known: true, address }]);
+
+  const cosign = await fetchCosign();
+  const key = path.join(dir, "release.pub");
+  const certificate = new X509Certificate(fs.readFileSync(path.join(dir, "keys/release.crt")));
+  fs.writeFileSync(key, certificate.publicKey.export({ type: "spki", format: "pem" }));
+  const options = ["--key", key, "--insecure-ignore-tlog", "--allow-http-registry"];
+  const reference = address.slice("oci://".length);
+  cosign("verify", ...options, reference);
+  for (const type of ["slsaprovenance1", "spdxjson", "cyclonedx"])
+    cosign("verify-attestation", ...options, "--type", type, reference);
+});
