@@ -6,25 +6,15 @@ import path from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import type { RegistryServer } from "../servers/docker-registry.ts";
 import { documentOf, runCli } from "../support/cli.ts";
-import { needProgram } from "../support/need-program.ts";
+import { laterProgram } from "../support/later-program.ts";
 import { dockerRegistry } from "../support/registry.ts";
-import { buildProject, temporaryDir, writeProject } from "../support/test-session.ts";
+import { temporaryDir } from "../support/test-session.ts";
 
 let server: RegistryServer;
 let program: string;
 beforeAll(async () => {
   server = await dockerRegistry();
-  const built = await buildProject(
-    writeProject(`
-name: oras
-sources: { debian: { suite: trixie } }
-trees: { oras: { from: [{ debian: [oras], unpack: true }] } }
-images: { oras: { kind: tar, tree: oras, compress: none } }
-`),
-  );
-  const dir = temporaryDir();
-  execFileSync(needProgram("tar", "tar"), ["-xf", built.oras!, "-C", dir, "--no-same-owner"]);
-  program = path.join(dir, "usr/bin/oras");
+  program = await laterProgram("oras");
 });
 
 const oras = (cwd: string, ...args: string[]): string =>

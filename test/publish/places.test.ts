@@ -7,9 +7,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { startGithubFake } from "../../src/publish/github.fake.ts";
 import { type S3Server, startCeph } from "../servers/ceph.ts";
 import { type CliResult, documentOf, runCli } from "../support/cli.ts";
+import { laterProgram } from "../support/later-program.ts";
 import { needProgram } from "../support/need-program.ts";
 import { dockerRegistry } from "../support/registry.ts";
-import { buildProject, temporaryDir, writeProject } from "../support/test-session.ts";
+import { temporaryDir, writeProject } from "../support/test-session.ts";
 
 const config = (
   version: string,
@@ -62,7 +63,7 @@ test("a registry: tags and digests, read by oras and skopeo; a tag that means ot
   set("0.2.0", "0.2.0\n");
   const [second] = (await ok("publish")).published;
 
-  const oras = await orasProgram();
+  const oras = await laterProgram("oras");
   const pulled = temporaryDir();
   const pull = (reference: string) => {
     execFileSync(oras, ["pull", "--plain-http", reference], {
@@ -172,17 +173,3 @@ test("a GitHub release; the token is said nowhere", async () => {
     await fake.stop();
   }
 });
-
-async function orasProgram(): Promise<string> {
-  const built = await buildProject(
-    writeProject(`
-name: oras
-sources: { debian: { suite: trixie } }
-trees: { oras: { from: [{ debian: [oras], unpack: true }] } }
-images: { oras: { kind: tar, tree: oras, compress: none } }
-`),
-  );
-  const dir = temporaryDir();
-  execFileSync(needProgram("tar", "tar"), ["-xf", built.oras!, "-C", dir, "--no-same-owner"]);
-  return path.join(dir, "usr/bin/oras");
-}
