@@ -54,7 +54,7 @@ describe("every built-in fragment takes, on what it is meant for", { timeout: 60
   const others = [
     ["microvm", "x86_64", "allnoconfig", "6.12"],
     ["microvm", "x86_64", "tinyconfig", "6.1"],
-    ["efi-installer", "x86_64", "allnoconfig", "6.12"],
+    ["efi-installer", "x86_64", "tinyconfig", "6.12"],
     ["virtio, debug", "x86_64", "tinyconfig", "6.12"],
     ["zero-os", "x86_64", "defconfig", "6.12"],
   ] as const;

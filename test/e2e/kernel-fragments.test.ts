@@ -22,7 +22,7 @@ describe.runIf(process.env.BOOTWRIGHT_TEST_FULL)("a kernel of the fragment", () 
   test('"efi-installer" starts by firmware, has a picture, and knows disks and media', { timeout: 2 * HOUR }, () => {
     const dir = writeProject(
       project({
-        config: "{ base: allnoconfig, fragments: [efi-installer] }",
+        config: "{ base: tinyconfig, fragments: [efi-installer] }",
         image: '{ kind: efi, embed: kernel, cmdline: "console=ttyS0 quiet" }',
       }),
     );
