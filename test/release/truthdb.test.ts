@@ -165,7 +165,7 @@ test(
 
     // A change of the installer: the kernel is linked anew, nothing is compiled.
     const paint = path.join(kernel, "installer/usr/bin/paint");
-    fs.writeFileSync(paint, fs.readFileSync(paint, "utf8").replace("truthdb: painted", "truthdb: repainted"));
+    fs.writeFileSync(paint, fs.readFileSync(paint, "utf8").replace("truthdb: painted", "truthdb: painted better"));
     const [fix, chore] = ["fix(installer): paints better", "chore: v0.1.1"];
     commitAll("0.1.1", { "builder-image": chore, "installer-kernel": fix, "installer-iso": chore });
     const [second] = (await run(kernel, "publish")).published;
@@ -190,7 +190,7 @@ test(
         kind: "uefi",
         medium: { kind: "iso", path: path.resolve(iso, image.file) },
       });
-      await machine.console.waitFor(/truthdb: repainted/);
+      await machine.console.waitFor(/truthdb: painted better/);
     }
 
     await run(platform, "rollback", "prod");
