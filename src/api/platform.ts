@@ -14,7 +14,7 @@ import { SeenRecord } from "../release/seen-record.ts";
 import type { RepositoryPlace } from "../release/trunk.ts";
 import { loadCatalogKey, loadPublicKey } from "../sign/key-files.ts";
 import { repositoryAddress } from "../source/git.ts";
-import { openPlace } from "./places.ts";
+import { openPlace, openReadable, readOnly } from "./places.ts";
 import { openProject, type Project } from "./project.ts";
 import type { Session } from "./session.ts";
 
@@ -81,11 +81,7 @@ async function recordTarget(
   { platform, writes }: { platform: DeepReadonlyPlatform; writes: boolean },
 ): Promise<RecordTarget> {
   const { config, session } = project;
-  const place = await openPlace(project, platform.record);
-  if (place === undefined)
-    throw new BootwrightError("UNSUPPORTED", `platform.record is ${platform.record}, which is there to read`, {
-      hint: "it may be a directory, s3://BUCKET/PREFIX or oci://HOST/NAME",
-    });
+  const place = (await openPlace(project, platform.record)) ?? readOnly(await openReadable(project, platform.record));
   const key = platform.key === undefined ? undefined : config.keys[platform.key]!;
   return {
     place,

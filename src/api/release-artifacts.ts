@@ -7,7 +7,7 @@ import type { Emit } from "../base/events.ts";
 import { shownUrl } from "../base/http.ts";
 import { type FoundFile, readPublications } from "../publish/read.ts";
 import type { ReleaseArtifact } from "../release/document.ts";
-import { openPlace } from "./places.ts";
+import { openReadable } from "./places.ts";
 import type { Platform } from "./platform.ts";
 import type { Project } from "./project.ts";
 import { remoteBytes } from "./remote-bytes.ts";
@@ -22,11 +22,7 @@ export async function publishedArtifacts(platform: Platform, version: string): P
   for (const [repository, { publishes }] of Object.entries(config.repositories))
     for (const written of publishes) {
       const url = absoluteAddress(written, project.config.dir);
-      const place = await openPlace(project, url);
-      if (place === undefined)
-        throw new BootwrightError("UNSUPPORTED", `${repository} publishes to ${written}, which cannot be read`, {
-          hint: "publishes: a directory, s3://BUCKET/PREFIX or oci://HOST/NAME",
-        });
+      const place = await openReadable(project, url);
       const files = await readPublications(place, { signal: target.signal });
       if (files.length === 0)
         throw new BootwrightError("NAME_UNKNOWN", `${repository} has published nothing at ${shownUrl(written)} yet`, {

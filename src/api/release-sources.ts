@@ -11,7 +11,7 @@ import { runningIn } from "../release/record-state.ts";
 import { SeenRecord } from "../release/seen-record.ts";
 import type { LockedRelease } from "../source/lock.ts";
 import type { ReleaseRequest } from "../source/request.ts";
-import { openPlace } from "./places.ts";
+import { openReadable } from "./places.ts";
 import { platformRecord } from "./platform.ts";
 import type { Project } from "./project.ts";
 
@@ -48,11 +48,7 @@ export async function resolveRelease(
 export async function sourceRecord(project: Project, source: string): Promise<RecordSource> {
   const { config, session } = project;
   const { record, keys } = config.sources.releases[source]!;
-  const place = await openPlace(project, record);
-  if (place === undefined)
-    throw new BootwrightError("UNSUPPORTED", `sources.releases.${source}.record is ${record}, which cannot be read`, {
-      hint: "it may be a directory, s3://BUCKET/PREFIX or oci://HOST/NAME",
-    });
+  const place = await openReadable(project, record);
   const trusted = keys.map((label) => {
     const bytes = readIfExists(path.resolve(config.dir, label));
     if (bytes !== undefined) return parseMinisignKey(bytes.toString("utf8"), label);

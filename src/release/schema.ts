@@ -7,7 +7,8 @@ const REF = /^[A-Za-z0-9_][\w.+-]*(\/[\w+-][\w.+-]*)*$/;
 
 const branchName = () => z.string().regex(REF, "expected the name of a branch");
 
-const place = () => z.string().min(1, "expected a place: a directory, s3://BUCKET/PREFIX or oci://HOST/NAME");
+const place = () =>
+  z.string().min(1, "expected a place: a directory, s3://BUCKET/PREFIX, oci://HOST/NAME or an http(s) address");
 
 const repositorySchema = z.strictObject({
   git: z.string().min(1).describe("Address or path of the git repository."),
@@ -52,7 +53,9 @@ const repositoriesSchema = z.union([
 
 export const platformSchema = z.strictObject({
   repositories: repositoriesSchema.describe('Repositories by name, or a list of "OWNER/NAME" of github.com.'),
-  record: place().describe("Where releases and their record lie: a directory, s3://BUCKET/PREFIX or oci://HOST/NAME."),
+  record: place().describe(
+    "Where releases and their record lie: a directory, s3://BUCKET/PREFIX or oci://HOST/NAME; an http(s) address of such a directory, to read.",
+  ),
   git: z
     .string()
     .min(1)

@@ -87,7 +87,9 @@ const releasesSource = z.strictObject({
   record: z
     .string()
     .min(1)
-    .describe("Where a platform's releases and their record lie: a directory, s3://BUCKET/PREFIX or oci://HOST/NAME."),
+    .describe(
+      "Where a platform's releases and their record lie: a directory, s3://BUCKET/PREFIX or oci://HOST/NAME; an http(s) address of such a directory, to read.",
+    ),
   keys: z
     .array(hostPath())
     .min(1)

@@ -9,6 +9,7 @@ import { placeTarget } from "../../src/publish/place-target.ts";
 import { publishFiles } from "../../src/publish/publish-files.ts";
 import { bzImage } from "../support/bz-image.ts";
 import { documentOf, runCli } from "../support/cli.ts";
+import { serveDirectory } from "../support/served-directory.ts";
 import { temporaryDir, withProject, writeProject } from "../support/test-session.ts";
 import { commit, platformProject } from "./platform-project.ts";
 
@@ -98,6 +99,17 @@ images: { efi: { kind: efi, initramfs: none, embed: none } }
     release: "v0.1.0",
     artifacts: [{ sha256: artifact.sha256 }],
   });
+
+  // A web server that serves the record's directory is as good, to read.
+  await using served = await serveDirectory(dir);
+  fs.writeFileSync(
+    path.join(consumer, "bootwright.yaml"),
+    fs
+      .readFileSync(path.join(consumer, "bootwright.yaml"), "utf8")
+      .replace(path.join(dir, "record"), served.url("record")),
+  );
+  expect(documentOf(await user("pull", "--env", "prod", "--json"))).toMatchObject({ release: "v0.1.1" });
+  expect((await user("pull", "--env", "prod", "--offline")).stderr).toContain("OFFLINE");
 
   await json("rollback", "prod");
   await user("update");
