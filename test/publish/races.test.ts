@@ -1,6 +1,6 @@
 /**
  * Publishers that are killed, and publishers that race, at each kind of place: no name that means half a file, none that is lost, none
- * that means another's bytes. A small sample; BOOTWRIGHT_TEST_FULL=1 runs 100 kills and 50 pairs a place.
+ * that means another's bytes. A small sample; BOOTWRIGHT_TEST_FULL=1 runs 100 kills and 50 pairs a place, and Swift beside Ceph.
  */
 import { spawn } from "node:child_process";
 import { createHash, randomInt } from "node:crypto";
@@ -8,7 +8,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { parseOciContent } from "../../src/formats/oci-content.ts";
 import { headManifest } from "../../src/oci/manifests.ts";
 import { pullBlob } from "../../src/oci/pull-blob.ts";
@@ -17,6 +17,7 @@ import { openRepository } from "../../src/oci/repository.ts";
 import { contentPath, readPublications } from "../../src/publish/read.ts";
 import type { PublishedFile } from "../../src/publish/state.ts";
 import { type S3Server, startCeph } from "../servers/ceph.ts";
+import { startSwift } from "../servers/swift.ts";
 import { dockerRegistry } from "../support/registry.ts";
 import { temporaryDir } from "../support/test-session.ts";
 import { contentOf, openTestTarget, type TestPlace } from "./test-place.ts";
@@ -26,18 +27,28 @@ const [KILLS, PAIRS] = FULL ? [100, 50] : [6, 3];
 const signal = new AbortController().signal;
 const MAX = 1024 * 1024;
 
-let ceph: S3Server;
-afterAll(() => ceph?.stop());
-beforeAll(async () => {
-  ceph = await startCeph(temporaryDir("bootwright-s3-"));
-  const { endpoint, region, accessKey: accessKeyId, secretKey: secretAccessKey } = ceph;
-  const sdk = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
-  await sdk.send(new CreateBucketCommand({ Bucket: "releases" }));
-}, 120_000);
+const stores = new Map<string, S3Server>();
+afterAll(async () => {
+  for (const store of stores.values()) await store.stop();
+});
 
-const PLACES: Readonly<Record<TestPlace["type"], (name: string) => Promise<TestPlace>>> = {
+async function bucketAt(kind: string, prefix: string): Promise<TestPlace> {
+  const store = stores.get(kind) ?? (await (kind === "ceph" ? startCeph : startSwift)(temporaryDir("bootwright-s3-")));
+  if (!stores.has(kind)) {
+    stores.set(kind, store);
+    const { endpoint, region, accessKey: accessKeyId, secretKey: secretAccessKey } = store;
+    const sdk = new S3Client({ endpoint, region, forcePathStyle: true, credentials: { accessKeyId, secretAccessKey } });
+    await sdk.send(new CreateBucketCommand({ Bucket: "releases" }));
+  }
+  const { stop: _, ...at } = store;
+  return { type: "bucket", ...at, prefix };
+}
+
+const PLACES: Readonly<Record<string, (name: string) => Promise<TestPlace>>> = {
   directory: async () => ({ type: "directory", dir: temporaryDir() }),
-  bucket: async (prefix) => ({ type: "bucket", ...ceph, stop: undefined, prefix }),
+  ceph: (prefix) => bucketAt("ceph", prefix),
+  // Has no conditional writes: each change is a lease of more than a second.
+  ...(FULL && { swift: (prefix: string) => bucketAt("swift", prefix) }),
   registry: async (repository) => ({ type: "registry", host: (await dockerRegistry()).host, repository }),
 };
 
@@ -117,11 +128,11 @@ async function checkSettled(place: TestPlace, tried: readonly string[]): Promise
     expect(await meaning(place, "kernels.txt")).toBe(files.map(({ name }) => `${name}\n`).join(""));
 }
 
-describe.each(Object.keys(PLACES) as TestPlace["type"][])("%s", (type) => {
+describe.each(Object.keys(PLACES))("%s", (type) => {
   test(
     `${KILLS} publishers killed at random moments`,
     async () => {
-      const place = await PLACES[type]("killed/kernels");
+      const place = await PLACES[type]!("killed/kernels");
       const tried: string[] = [];
       let longest = 300;
       const counts = { before: 0, committed: 0, done: 0 };
@@ -162,7 +173,7 @@ describe.each(Object.keys(PLACES) as TestPlace["type"][])("%s", (type) => {
   test(
     `${PAIRS} pairs of publishers at once`,
     async () => {
-      const place = await PLACES[type]("raced/kernels");
+      const place = await PLACES[type]!("raced/kernels");
       const tried: string[] = [];
       for (let i = 0; i < PAIRS; i++) {
         later += 5 * 60_000;
@@ -172,6 +183,7 @@ describe.each(Object.keys(PLACES) as TestPlace["type"][])("%s", (type) => {
         tried.push(...versions);
         await checkSettled(place, tried);
       }
+      if (FULL) process.stderr.write(`${type}: ${tried.length / 2} pairs raced\n`);
     },
     FULL ? 3_600_000 : 240_000,
   );
@@ -179,7 +191,7 @@ describe.each(Object.keys(PLACES) as TestPlace["type"][])("%s", (type) => {
   test(
     "of two who mean other bytes by one name, one is refused",
     async () => {
-      const place = await PLACES[type]("one/kernels");
+      const place = await PLACES[type]!("one/kernels");
       for (let i = 0; i < PAIRS; i++) {
         later += 5 * 60_000;
         const version = `3.0.${i}`;
