@@ -5,10 +5,10 @@
  */
 import path from "node:path";
 import type { Place } from "../base/place.ts";
-import { signEnvelope } from "../formats/dsse.ts";
+import { MAX_ENVELOPE, signEnvelope, splitLines } from "../formats/dsse.ts";
 import { INTOTO_PAYLOAD } from "../formats/intoto.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
-import { ociAttest, ociSign } from "./oci-sign.ts";
+import { isEnvelopeOf, ociAttest, ociSign } from "./oci-sign.ts";
 import type { Project } from "./project.ts";
 import { documentSigner } from "./provenance.ts";
 
@@ -48,7 +48,7 @@ const ENDINGS = [".sig", ".intoto.jsonl", ".spdx.json", ".cdx.json"] as const;
 async function putBeside(project: Project, { place, about }: { place: Place; about: Attested }): Promise<void> {
   const { slsa, spdx, cyclonedx } = about.provenance;
   const signer = documentSigner(project, about.key);
-  const read = (blob: BlobArtifact): Uint8Array => project.store.blobs.readAll(blob);
+  const read = (blob: BlobArtifact): Buffer => Buffer.from(project.store.blobs.readAll(blob));
   const make = {
     ".sig": async () => `${Buffer.from(await signer.signFile(about.local)).toString("base64")}\n`,
     ".intoto.jsonl": async () => `${await signEnvelope(read(slsa), { payloadType: INTOTO_PAYLOAD, signer })}\n`,
@@ -60,7 +60,19 @@ async function putBeside(project: Project, { place, about }: { place: Place; abo
     const name = `${about.name}${ending}`;
     if ((await place.stat(name)) === undefined) await place.create(name, Buffer.from(await make[ending]()));
   }
+  const payload = read(slsa);
+  const statements = `${about.name}.intoto.jsonl`;
+  const lines =
+    (await place.read(statements, { maxSize: MAX_ENVELOPE, signal: project.session.signal })) ?? Buffer.of();
+  if (splitLines(lines).some((line) => isEnvelopeOf(line, { payload, signer }))) return;
+  const kept = splitLines(lines).slice(0, MAX_STATEMENTS - 1);
+  const newest = Buffer.from(await signEnvelope(payload, { payloadType: INTOTO_PAYLOAD, signer }));
+  await place.replace(statements, Buffer.concat([newest, ...kept].flatMap((line) => [line, NEWLINE])));
 }
+
+/** The same bytes may be made from other commits: each says so, the newest first. Of two publishers at once, the next one adds what is lost. */
+const MAX_STATEMENTS = 64;
+const NEWLINE = Buffer.from("\n");
 
 async function attach(project: Project, { place, about }: { place: Place; about: Attested }): Promise<void> {
   const { config, session, store } = project;

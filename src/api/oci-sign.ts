@@ -52,7 +52,7 @@ export const ociAttest = (session: Session, options: OciAttestOptions): Promise<
     const payload = Buffer.from(encodeStatement(statement));
     const { hash } = place.subject;
     const there = await readAttached(place, { hash, kind: "statement", damaged: () => {} });
-    const known = there.some(({ bytes }) => isSigned(bytes, { payload, signer }));
+    const known = there.some(({ bytes }) => isEnvelopeOf(bytes, { payload, signer }));
     if (known) return undefined;
     return async () => {
       const bytes = Buffer.from(await signEnvelope(payload, { payloadType: INTOTO_PAYLOAD, signer }));
@@ -61,7 +61,7 @@ export const ociAttest = (session: Session, options: OciAttestOptions): Promise<
   });
 
 /** Anybody may have attached what is no envelope: that is not the one that is looked for. */
-function isSigned(bytes: Buffer, { payload, signer }: { payload: Buffer; signer: DocumentSigner }): boolean {
+export function isEnvelopeOf(bytes: Buffer, { payload, signer }: { payload: Buffer; signer: DocumentSigner }): boolean {
   try {
     const envelope = parseEnvelope(bytes, "envelope");
     return envelope.payload.equals(payload) && signersOf(envelope, [signer]).length > 0;

@@ -36,17 +36,22 @@ export async function withPlatform<T>(
   body: (platform: Platform) => Promise<T>,
 ): Promise<T> {
   await using project = await openProject(session);
+  const opened = await openPlatform(project, { writes });
+  const copy = gitCopy(opened);
+  if (copy === undefined) return await body(opened);
+  return await body({ ...opened, target: { ...opened.target, mirror: (record) => mirror(opened, { record, copy }) } });
+}
+
+/** Without what keeps git's copy up: for who only looks. */
+export async function openPlatform(project: Project, { writes }: { writes: boolean }): Promise<Platform> {
   const platform = needPlatform(project);
-  const opened: Platform = {
+  return {
     project,
     config: platform,
     repositories: repositoriesOf(project, platform),
     target: await recordTarget(project, { platform, writes }),
-    who: whoActs(session),
+    who: whoActs(project.session),
   };
-  const copy = gitCopy(opened);
-  if (copy === undefined) return await body(opened);
-  return await body({ ...opened, target: { ...opened.target, mirror: (record) => mirror(opened, { record, copy }) } });
 }
 
 /** Entries that git has and the place lacks were in the place once: it is written first. */

@@ -14,6 +14,7 @@ import { type BuildFacts, LOCAL_BUILDER } from "../provenance/slsa.ts";
 import { type DocumentSigner, loadDocumentSigner } from "../sign/payload-signer.ts";
 import { buildImages } from "./build.ts";
 import { openProject, type Project } from "./project.ts";
+import { projectCommit } from "./project-commit.ts";
 import type { Report, Session } from "./session.ts";
 
 export interface ProvenanceOptions {
@@ -37,7 +38,7 @@ const ENDINGS = { slsa: ".intoto.json", spdx: ".spdx.json", cyclonedx: ".cdx.jso
 export async function provenance(session: Session, options: ProvenanceOptions): Promise<Report> {
   await using project = await openProject(session);
   const signer = options.key === undefined ? undefined : documentSigner(project, options.key);
-  const facts = buildFacts(project, options);
+  const facts = await buildFacts(project, options);
   const { built, run, plan } = await buildImages(project, {
     images: [options.image],
     extra: (image, ctx) => Object.values(planProvenance(ctx, image, facts)),
@@ -76,7 +77,10 @@ export async function provenance(session: Session, options: ProvenanceOptions): 
 }
 
 /** What is known of a build here, and may be told. */
-export function buildFacts(project: Project, { builder }: { readonly builder?: string | undefined } = {}): BuildFacts {
+export async function buildFacts(
+  project: Project,
+  { builder }: { readonly builder?: string | undefined } = {},
+): Promise<BuildFacts> {
   if (builder !== undefined && !/^[a-z][a-z0-9+.-]*:\S+$/i.test(builder))
     throw new BootwrightError("USAGE", `${JSON.stringify(builder)} is no URI`, {
       hint: "such as: https://ci.example.org/runners/release",
@@ -85,7 +89,9 @@ export function buildFacts(project: Project, { builder }: { readonly builder?: s
     name: publicPath(path.relative(project.config.dir, file)),
     sha256: digestOf(fs.readFileSync(file)).hash,
   }));
+  const commit = await projectCommit(project);
   return {
+    ...(commit !== undefined && { commit }),
     builder: builder ?? LOCAL_BUILDER,
     version: packageVersion(),
     profiles: project.session.profiles,

@@ -34,11 +34,16 @@ export async function buildPublications(
   if (names.length === 0) return [];
   const { config, store, session } = project;
   const entries = names.map((name) => ({ name, entry: config.publish[name] as PublicationEntry }));
+  // First what writes the lock: a checkout whose lock has changed is no longer its commit.
+  if (entries.some(({ entry }) => entry.attest !== undefined))
+    await planPinnedWith(project, (ctx) => entries.map(({ entry }) => planPublication(ctx, entry.image)));
+  const facts = await Promise.all(
+    entries.map(({ entry }) => entry.attest && buildFacts(project, { builder: entry.attest.builder })),
+  );
   const { planned } = await planPinnedWith(project, (ctx) =>
-    entries.map(({ name, entry }) => {
+    entries.map(({ name, entry }, i) => {
       const publication = planPublication(ctx, entry.image);
-      const stated =
-        entry.attest && planProvenance(ctx, publication.image, buildFacts(project, { builder: entry.attest.builder }));
+      const stated = facts[i] && planProvenance(ctx, publication.image, facts[i]);
       return { name, entry, stated, ...publication };
     }),
   );

@@ -1,13 +1,12 @@
 /** Fetches artifacts of a release by digest: of the one that runs in an environment, or of one by its version. */
 import path from "node:path";
-import { BootwrightError } from "../base/errors.ts";
 import { formatSize } from "../base/size.ts";
 import { fetchStage } from "../source/fetch.ts";
 import { runPlanned } from "./build.ts";
 import { linkOutput } from "./output.ts";
-import { openProject, type Project } from "./project.ts";
+import { openProject } from "./project.ts";
 import { artifactBytes } from "./release-artifacts.ts";
-import { findArtifact, type ReleaseWish, resolveRelease } from "./release-sources.ts";
+import { chooseSource, findArtifact, type ReleaseWish, resolveRelease } from "./release-sources.ts";
 import type { Report, Session } from "./session.ts";
 
 export interface PullOptions {
@@ -55,26 +54,4 @@ export async function pull(session: Session, { names, wish, from, to }: PullOpti
     quiet: pulled.map((one) => `sha256:${one.sha256}`).join("\n"),
     summary: `of ${document.platform} ${document.version}`,
   };
-}
-
-function chooseSource({ config }: Project, from: string | undefined): string | undefined {
-  const sources = Object.keys(config.sources.releases);
-  if (from !== undefined) {
-    if (sources.includes(from)) return from;
-    throw new BootwrightError("NAME_UNKNOWN", `sources.releases has no "${from}"`, {
-      hint: sources.length === 0 ? "it has none" : `there is ${sources.join(", ")}`,
-    });
-  }
-  if (config.platform !== undefined) return undefined;
-  if (sources.length === 1) return sources[0];
-  throw new BootwrightError(
-    sources.length === 0 ? "CONFIG_INVALID" : "USAGE",
-    sources.length === 0 ? "the config names no releases to pull from" : "say which releases: --from",
-    {
-      hint:
-        sources.length === 0
-          ? 'add: sources: { releases: { truthdb: { record: "s3://…", keys: ["./release.pub"] } } }'
-          : `there is ${sources.join(", ")}`,
-    },
-  );
 }

@@ -97,3 +97,26 @@ export async function pinRelease(project: Project, request: ReleaseRequest): Pro
     ...{ size, sha256, address },
   };
 }
+
+/** Of `sources.releases`; undefined for the project's own platform. Throws NAME_UNKNOWN, CONFIG_INVALID, USAGE. */
+export function chooseSource({ config }: Project, from: string | undefined): string | undefined {
+  const sources = Object.keys(config.sources.releases);
+  if (from !== undefined) {
+    if (sources.includes(from)) return from;
+    throw new BootwrightError("NAME_UNKNOWN", `sources.releases has no "${from}"`, {
+      hint: sources.length === 0 ? "it has none" : `there is ${sources.join(", ")}`,
+    });
+  }
+  if (config.platform !== undefined) return undefined;
+  if (sources.length === 1) return sources[0];
+  throw new BootwrightError(
+    sources.length === 0 ? "CONFIG_INVALID" : "USAGE",
+    sources.length === 0 ? "the config names no releases to pull from" : "say which releases: --from",
+    {
+      hint:
+        sources.length === 0
+          ? 'add: sources: { releases: { truthdb: { record: "s3://…", keys: ["./release.pub"] } } }'
+          : `there is ${sources.join(", ")}`,
+    },
+  );
+}

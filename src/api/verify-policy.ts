@@ -7,9 +7,10 @@ import { mistakesError } from "../config/mistakes.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import { parseYaml } from "../config/yaml.ts";
 import { issuesFromZod } from "../config/zod-issues.ts";
+import { type MinisignKey, parseMinisignKey } from "../formats/minisign.ts";
 import { keyFiles, loadCertificate } from "../sign/key-files.ts";
 import type { ProvenancePolicy } from "../verify/artifact-policy.ts";
-import type { NamedCertificate, Policy } from "../verify/policy.ts";
+import type { EnvironmentPolicy, NamedCertificate, Policy } from "../verify/policy.ts";
 import { policySchema } from "../verify/policy-schema.ts";
 import { secureBootKeys } from "./secure-boot.ts";
 
@@ -22,6 +23,8 @@ export interface Policies {
   readonly medium: Policy | undefined;
   /** For any artifact. */
   readonly provenance: ProvenancePolicy | undefined;
+  /** For what runs in an environment. */
+  readonly environment: EnvironmentPolicy | undefined;
 }
 
 /** YAML, or JSON, which is YAML. Throws CONFIG_INVALID with the place of each mistake, PATH_MISSING, FORMAT_INVALID. */
@@ -34,7 +37,7 @@ export async function loadPolicy(file: string, cwd: string): Promise<Policies> {
       { file, source, locator: async () => locator },
       issuesFromZod(policySchema, parsed.error.issues, value ?? {}),
     );
-  const { trust, signers, revoke, minimum, require, provenance } = parsed.data;
+  const { trust, signers, revoke, minimum, require, provenance, environment } = parsed.data;
   const dir = path.dirname(path.resolve(cwd, file));
   const named = (name: string): NamedCertificate => ({ name, certificate: loadCertificate(name, dir) });
   return {
@@ -53,8 +56,19 @@ export async function loadPolicy(file: string, cwd: string): Promise<Policies> {
       config: provenance.config,
       require: { statement: provenance.statement, signature: provenance.signature },
     },
+    environment: environment && {
+      ...environment,
+      keys: environment.keys.map((name) => minisignKey(name, dir)),
+      approvers: Object.fromEntries(
+        Object.entries(environment.approvers).map(([who, name]) => [who, minisignKey(name, dir)]),
+      ),
+    },
   };
 }
+
+/** Throws PATH_MISSING, FORMAT_INVALID. */
+const minisignKey = (name: string, dir: string): MinisignKey =>
+  parseMinisignKey(readPolicy(path.resolve(dir, name), name), name);
 
 /** A public key in PEM, or the one of a certificate. Throws PATH_MISSING, FORMAT_INVALID. */
 function loadTrustedKey(name: string, dir: string): KeyObject {

@@ -7,7 +7,6 @@ import type { Json } from "../base/json.ts";
 import { loadConfig } from "../config/load.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import { MAX_ENVELOPE } from "../formats/dsse.ts";
-import { readAttached } from "../oci/cosign.ts";
 import { type Location, parseLocation } from "../oci/reference.ts";
 import {
   type ArtifactReport,
@@ -15,8 +14,7 @@ import {
   type ProvenancePolicy,
   verifyArtifact,
 } from "../verify/artifact-policy.ts";
-import { readSignedBytes } from "../verify/signed-bytes.ts";
-import { openSigned } from "./attachments.ts";
+import { attachedEvidence, besideEvidence, type Damaged } from "./evidence.ts";
 import { projectHere } from "./refs.ts";
 import { type RegistryAccess, withRegistries } from "./registries.ts";
 import type { Report, Session } from "./session.ts";
@@ -47,8 +45,6 @@ export async function verifyProvenance(session: Session, asked: Asked): Promise<
   };
 }
 
-type Damaged = (where: string) => (error: unknown) => void;
-
 function findEvidence(session: Session, asked: Asked, damaged: Damaged): Promise<FoundEvidence> {
   const { ref } = asked;
   if (ref.startsWith("s3://")) return inBucket(session, asked);
@@ -68,27 +64,12 @@ function findEvidence(session: Session, asked: Asked, damaged: Damaged): Promise
   );
 }
 
-async function attached(
+const attached = (
   session: Session,
   { access }: Asked,
-  { location, damaged }: { location: Location; damaged: Damaged },
-): Promise<FoundEvidence> {
-  return withRegistries(session, access, async (open) => {
-    const place = await openSigned(session, { location, open });
-    const { hash } = place.subject;
-    const [statements, signatures] = [
-      await readAttached(place, { hash, kind: "statement", damaged: damaged("statement") }),
-      await readAttached(place, { hash, kind: "signature", damaged: damaged("signature") }),
-    ];
-    return {
-      hash,
-      envelopes: statements.map(({ bytes }, i) => ({ where: `statement ${i + 1}`, bytes })),
-      signatures: signatures.map(({ bytes, signature }, i) => ({
-        ...{ where: `signature ${i + 1}`, payload: bytes, signature: Buffer.from(signature, "base64") },
-      })),
-    };
-  });
-}
+  asked: { location: Location; damaged: Damaged },
+): Promise<FoundEvidence> =>
+  withRegistries(session, access, async (open) => (await attachedEvidence(session, { ...asked, open })).found);
 
 async function besideFile(file: string, { policy }: Asked): Promise<FoundEvidence> {
   const name = path.basename(file);
@@ -99,7 +80,7 @@ async function besideFile(file: string, { policy }: Asked): Promise<FoundEvidenc
       throw new BootwrightError("LIMIT_EXCEEDED", `${beside} is larger than ${MAX_ENVELOPE} bytes`);
     return fs.readFileSync(beside);
   };
-  return evidence(name, {
+  return besideEvidence(name, {
     policy,
     read: (ending) => read(`${file}${ending}`),
     chunks: () => fs.createReadStream(file),
@@ -113,7 +94,7 @@ async function inBucket(session: Session, { ref, policy }: Asked): Promise<Found
   const { objectBytes, projectBucketPlace } = await import("./buckets.ts");
   const place = projectBucketPlace({ config, session }, ref.slice(0, slash));
   const { emit, signal } = session;
-  return evidence(name, {
+  return besideEvidence(name, {
     policy,
     read: (ending) => place.read(`${name}${ending}`, { maxSize: MAX_ENVELOPE, signal }),
     chunks: () => objectBytes({ config, session }, { url: ref, emit, signal }),
@@ -125,43 +106,6 @@ async function bucketConfig(session: Session): Promise<Pick<ResolvedConfig, "buc
   const { cwd, configFile, profiles, env } = session;
   if (projectHere(session) === undefined) return { buckets: {}, dir: cwd };
   return (await loadConfig({ cwd, config: configFile, profiles, env })).config;
-}
-
-interface Beside {
-  readonly policy: ProvenancePolicy;
-  /** Of the file whose name has that ending more. */
-  readonly read: (ending: string) => Promise<Buffer | undefined>;
-  readonly chunks: () => AsyncIterable<Uint8Array>;
-}
-
-async function evidence(name: string, { policy, read, chunks }: Beside): Promise<FoundEvidence> {
-  const [signature, lines] = [await read(".sig"), await read(".intoto.jsonl")];
-  const { hash, signedBy } = await readSignedBytes(chunks(), {
-    signature: signature && Buffer.from(signature.toString("latin1"), "base64"),
-    keys: policy.keys,
-  });
-  const where = `${name}.intoto.jsonl`;
-  return {
-    hash,
-    envelopes: splitLines(lines ?? Buffer.of()).map((bytes, i) => ({
-      where: i === 0 ? where : `${where}, ${i + 1}`,
-      bytes,
-    })),
-    signatures: signature === undefined ? [] : [{ where: `${name}.sig`, signedBy }],
-  };
-}
-
-const MAX_LINES = 256;
-
-function splitLines(bytes: Buffer): readonly Buffer[] {
-  const lines: Buffer[] = [];
-  for (let at = 0; at < bytes.length && lines.length < MAX_LINES; ) {
-    const next = bytes.indexOf(0x0a, at);
-    const end = next === -1 ? bytes.length : next;
-    if (end > at) lines.push(bytes.subarray(at, end));
-    at = end + 1;
-  }
-  return lines;
 }
 
 function reportText(ref: string, { digest, statements, signedBy, passedOver, violations }: ArtifactReport): string {

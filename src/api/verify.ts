@@ -16,14 +16,20 @@ import { type OpenArtifact, openArtifact } from "./artifact-ref.ts";
 import { withRefs } from "./refs.ts";
 import type { RegistryAccess } from "./registries.ts";
 import type { Report, Session } from "./session.ts";
+import { ENVIRONMENT_REF, verifyEnvironment } from "./verify-environment.ts";
 import { loadPolicy, projectPolicy } from "./verify-policy.ts";
 import { verifyProvenance } from "./verify-provenance.ts";
 
 export interface VerifyOptions extends RegistryAccess {
-  /** An image of the project, a digest, a file, a directory in the place of a system partition; `oci://…`, `s3://…` or a layout. */
+  /**
+   * An image of the project, a digest, a file, a directory in the place of a system partition; `oci://…`, `s3://…` or a layout;
+   * "env:NAME", what runs in an environment.
+   */
   readonly ref: string;
   /** Default: the keys of the project. */
   readonly policy?: string;
+  /** Whose environment: one of `sources.releases`. */
+  readonly from?: string;
 }
 
 /** Of what firmware starts, and of who made it: one report. */
@@ -38,7 +44,8 @@ const bothReports = (first: Report, second: Report): Report => {
   };
 };
 
-export async function verify(session: Session, { ref, policy: file, ...access }: VerifyOptions): Promise<Report> {
+export async function verify(session: Session, { ref, policy: file, from, ...access }: VerifyOptions): Promise<Report> {
+  if (ENVIRONMENT_REF.test(ref)) return verifyWhatRuns(session, { ref, file, from });
   const { medium, provenance } =
     file === undefined
       ? { medium: await policyHere(session), provenance: undefined }
@@ -48,6 +55,23 @@ export async function verify(session: Session, { ref, policy: file, ...access }:
   if (provenance === undefined) return first;
   const second = await verifyProvenance(session, { ref, policy: provenance, access });
   return bothReports(first, second);
+}
+
+async function verifyWhatRuns(
+  session: Session,
+  { ref, file, from }: { ref: string; file: string | undefined; from: string | undefined },
+): Promise<Report> {
+  const policies = file === undefined ? undefined : await loadPolicy(file, session.cwd);
+  if (policies?.environment === undefined)
+    throw new BootwrightError("USAGE", `${ref} is held against a policy with \`environment\``, {
+      hint: "environment: { keys: [release.pub] } beside `provenance`; then --policy FILE",
+    });
+  if (policies.medium !== undefined)
+    throw new BootwrightError("USAGE", `${file} has \`trust\`, which is about one image`, {
+      hint: "put it into a policy of its own; for an artifact: bootwright pull, then bootwright verify FILE",
+    });
+  const { environment, provenance } = policies;
+  return verifyEnvironment(session, { ref, from, environment, provenance: provenance! });
 }
 
 function verifyFirmware(session: Session, { ref, policy }: { ref: string; policy: Policy }): Promise<Report> {

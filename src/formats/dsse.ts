@@ -97,3 +97,18 @@ function decodeBase64(text: string, what: string): Buffer {
   if (/^[A-Za-z0-9+/_-]*={0,2}$/.test(text)) return Buffer.from(text, "base64");
   throw new BootwrightError("FORMAT_INVALID", `${what}: expected base64`);
 }
+
+/** Envelopes in a file that are looked at. */
+const MAX_LINES = 256;
+
+/** Envelopes of one file, a line each. */
+export function splitLines(bytes: Buffer): readonly Buffer[] {
+  const lines: Buffer[] = [];
+  for (let at = 0; at < bytes.length && lines.length < MAX_LINES; ) {
+    const next = bytes.indexOf(0x0a, at);
+    const end = next === -1 ? bytes.length : next;
+    if (end > at) lines.push(bytes.subarray(at, end));
+    at = end + 1;
+  }
+  return lines;
+}

@@ -11,6 +11,8 @@ export interface SlsaProvenance {
   /** SHA-256 of the files of the config, where the build type is ours. */
   readonly config: readonly string[];
   readonly sources: readonly SlsaSource[];
+  /** Commits that it was made from: of its repository, where the build type is ours, and of sources. */
+  readonly commits: readonly string[];
 }
 
 export interface SlsaSource {
@@ -35,13 +37,17 @@ export function parseSlsaProvenance(
   const list = <T>(of: JsonFields, key: string, read: (item: unknown, where: string) => T): readonly T[] =>
     of.has(key) ? of.list(key, read, MAX_SOURCES) : [];
   const isOurs = definition.text("buildType").startsWith("urn:bootwright:build:");
+  const sources = list(definition, "resolvedDependencies", parseSource);
+  const own =
+    isOurs && parameters.has("source") ? [parameters.object("source").object("digest").text("gitCommit")] : [];
   return {
     buildType: definition.text("buildType"),
     builder: fields.object("runDetails").object("builder").text("id"),
     config: isOurs
       ? list(parameters, "config", (item, where) => JsonFields.of(item, where).object("digest").text("sha256"))
       : [],
-    sources: list(definition, "resolvedDependencies", parseSource),
+    sources,
+    commits: [...own, ...sources.flatMap(({ digest }) => digest.get("gitCommit") ?? [])],
   };
 }
 

@@ -17,6 +17,8 @@ export interface BuildFacts {
   readonly profiles: readonly string[];
   /** What the config consists of: paths below the project, SHA-256. */
   readonly configFiles: readonly { readonly name: string; readonly sha256: string }[];
+  /** Of the project's repository; undefined when it is in none, or differs from its commit. */
+  readonly commit?: string | undefined;
 }
 
 export interface BuildRequest {
@@ -41,6 +43,7 @@ export function slsaPredicate(
         ...{ project, image, kind, architecture, profiles: facts.profiles },
         ...(projectVersion !== undefined && { projectVersion }),
         config: facts.configFiles.map(({ name, sha256 }) => ({ name, digest: { sha256 } })),
+        ...(facts.commit !== undefined && { source: { digest: { gitCommit: facts.commit } } }),
       },
       internalParameters: { sourceDateEpoch: epoch },
       resolvedDependencies: [...materials].sort(byName).map(({ name, uri, digest, role }) => ({

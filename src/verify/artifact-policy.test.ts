@@ -146,3 +146,21 @@ test("any bytes in place of evidence are passed over", () => {
     }),
   );
 });
+
+test("the commit and the digests of sources must be there where they are asked for", async () => {
+  const evidence = found([await envelope()]);
+  const commit = "9".repeat(40);
+  expect(rules(evidence, { pinned: true, commit })).toEqual(["commit", "unpinned"]);
+  const body = JSON.parse(JSON.stringify(predicate())) as ReturnType<typeof JSON.parse>;
+  body.buildDefinition.externalParameters.source = { digest: { gitCommit: commit } };
+  body.buildDefinition.resolvedDependencies[0].digest = { sha256: HASH };
+  expect(rules(found([await envelope({ body })]), { pinned: true, commit })).toEqual([]);
+  // Of another build type, what is made from a commit has it among its sources.
+  body.buildDefinition.buildType = "urn:example:build";
+  expect(rules(found([await envelope({ body })]), { commit })).toEqual(["commit"]);
+  body.buildDefinition.resolvedDependencies.push({
+    uri: "git+https://git.example.org/a",
+    digest: { gitCommit: commit },
+  });
+  expect(rules(found([await envelope({ body })]), { commit })).toEqual([]);
+});

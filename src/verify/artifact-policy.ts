@@ -25,6 +25,10 @@ export interface ProvenancePolicy {
   readonly sources: readonly string[] | undefined;
   /** SHA-256 that files of the config may have. Undefined: any. */
   readonly config: readonly string[] | undefined;
+  /** Commit that it must be made from. Undefined: any. */
+  readonly commit?: string | undefined;
+  /** Each source must have a digest. */
+  readonly pinned?: boolean | undefined;
   readonly require: {
     /** A statement of how it was made. */
     readonly statement: boolean;
@@ -61,6 +65,7 @@ export interface StatementReport {
   readonly buildType: string;
   readonly config: readonly string[];
   readonly sources: number;
+  readonly commits: readonly string[];
 }
 
 export function verifyArtifact(found: FoundEvidence, policy: ProvenancePolicy): ArtifactReport {
@@ -81,6 +86,7 @@ export function verifyArtifact(found: FoundEvidence, policy: ProvenancePolicy): 
     statements: read.map(({ where, signedBy, provenance }) => ({
       ...{ where, signedBy, builder: provenance.builder, buildType: provenance.buildType },
       ...{ config: provenance.config, sources: provenance.sources.length },
+      commits: provenance.commits,
     })),
     signedBy,
     passedOver,
@@ -141,7 +147,7 @@ function bestStatement(statements: readonly TrustedStatement[], policy: Provenan
 }
 
 function wrongIn({ where, provenance }: TrustedStatement, policy: ProvenancePolicy): readonly Violation[] {
-  const { builders, sources, config } = policy;
+  const { builders, sources, config, commit } = policy;
   const found: Violation[] = [];
   if (builders !== undefined && !builders.includes(provenance.builder))
     found.push(violation("builder", where, `built by ${shown(provenance.builder)}`, builders.join(" or ")));
@@ -155,17 +161,30 @@ function wrongIn({ where, provenance }: TrustedStatement, policy: ProvenancePoli
         config.join(" or "),
       ),
     );
+  if (commit !== undefined && !provenance.commits.includes(commit))
+    found.push(violation("commit", where, `made from commit ${provenance.commits[0] ?? "(it names none)"}`, commit));
+  const unpinned = policy.pinned === true ? provenance.sources.filter(({ digest }) => digest.size === 0) : [];
+  found.push(
+    ...someOf(unpinned, ({ name, uri }) => violation("unpinned", where, `made from ${shown(uri || name)}`, "a digest")),
+  );
   const allowed = sources?.map(matcher);
-  const strange = allowed && provenance.sources.filter(({ uri }) => !allowed.some((matches) => matches(uri)));
-  for (const { name, uri } of (strange ?? []).slice(0, MAX_TOLD))
-    found.push(violation("source", where, `made from ${shown(uri || name)}`, sources!.join(" or ")));
-  if ((strange?.length ?? 0) > MAX_TOLD)
-    found.push(violation("source", where, `and from ${strange!.length - MAX_TOLD} more`, sources!.join(" or ")));
+  const strange = sources === undefined ? [] : provenance.sources.filter(({ uri }) => !allowed!.some((it) => it(uri)));
+  found.push(
+    ...someOf(strange, ({ name, uri }) =>
+      violation("source", where, `made from ${shown(uri || name)}`, sources!.join(" or ")),
+    ),
+  );
   return found;
 }
 
 /** Sources that are not allowed are named up to here. */
 const MAX_TOLD = 20;
+
+function someOf<T>(all: readonly T[], tell: (one: T) => Violation): readonly Violation[] {
+  const told = all.slice(0, MAX_TOLD).map(tell);
+  const rest = all.length - told.length;
+  return rest === 0 ? told : [...told, { ...told[0]!, message: `and from ${rest} more` }];
+}
 
 function signersOfArtifact(
   { hash, signatures }: FoundEvidence,

@@ -1,6 +1,6 @@
 /** What a policy file may say. Paths are relative to it. */
 import { z } from "zod";
-import { hostPath, sha256Text } from "../base/schema.ts";
+import { hostPath, namedMap, sha256Text } from "../base/schema.ts";
 
 const certificates = () => z.array(hostPath());
 const version = () => z.string().regex(/^[A-Za-z0-9.+~:-]+$/, 'expected a version in quotes, such as "1.2"');
@@ -28,8 +28,27 @@ const provenance = z.strictObject({
   signature: z.boolean().default(false).describe("The artifact itself must be signed by one of the keys."),
 });
 
+const environment = z.strictObject({
+  keys: z.array(hostPath()).min(1).describe("minisign public keys: one of them must have signed the record."),
+  approvals: z.int().min(0).max(16).default(0).describe("How many of `approvers` must have approved what runs there."),
+  approvers: namedMap(hostPath())
+    .default({})
+    .describe("Whose approvals count: minisign public keys, by the name that the record has."),
+  commit: z
+    .boolean()
+    .default(true)
+    .describe("Each artifact must be made from the commit that the release has of its repository."),
+  pinned: z.boolean().default(true).describe("Each source of each artifact must be named by a digest."),
+  bill: z.boolean().default(true).describe("Each artifact must come with a bill of materials."),
+});
+
 export const policySchema = z
   .strictObject({
+    environment: environment
+      .optional()
+      .describe(
+        "What must hold of what runs in an environment (`verify env:NAME`), beside `provenance` of each artifact.",
+      ),
     provenance: provenance
       .optional()
       .describe("What must hold of who made an artifact, from what; without `trust` nothing else is looked at."),
@@ -68,4 +87,8 @@ export const policySchema = z
   .refine(({ trust, provenance }) => trust !== undefined || provenance !== undefined, {
     path: ["trust"],
     message: "a policy needs `trust` (for what firmware starts) or `provenance` (for any artifact)",
+  })
+  .refine(({ environment, provenance }) => environment === undefined || provenance !== undefined, {
+    path: ["environment"],
+    message: "`environment` needs `provenance`: whose statements about artifacts count",
   });

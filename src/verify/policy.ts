@@ -1,4 +1,5 @@
 /** What must hold of an image: plain data, made from a policy file or from a project's own keys. */
+import type { MinisignKey } from "../formats/minisign.ts";
 import type { Certificate } from "../formats/x509.ts";
 
 export interface NamedCertificate {
@@ -29,6 +30,21 @@ export interface Policy {
   };
 }
 
+/** What must hold of what runs in an environment. */
+export interface EnvironmentPolicy {
+  /** One of these must have signed the record. */
+  readonly keys: readonly MinisignKey[];
+  /** How many approvers must have approved it before it was promoted. */
+  readonly approvals: number;
+  readonly approvers: Readonly<Record<string, MinisignKey>>;
+  /** Each artifact is made from its repository's commit. */
+  readonly commit: boolean;
+  /** Each source has a digest. */
+  readonly pinned: boolean;
+  /** Each artifact has a bill of materials. */
+  readonly bill: boolean;
+}
+
 export type Rule =
   | "format"
   | "program"
@@ -45,6 +61,8 @@ export type Rule =
   | "builder"
   | "config"
   | "source"
+  | "unpinned"
+  | "commit"
   | "artifact-signature";
 
 export interface Violation {

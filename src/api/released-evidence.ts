@@ -1,0 +1,79 @@
+/** What lies at the place of a released artifact: its bytes, and what is said of them. */
+import { DigestCounter } from "../base/digest.ts";
+import { BootwrightError, isBootwrightError } from "../base/errors.ts";
+import { parseBillStatement } from "../formats/bill-statement.ts";
+import { MAX_ENVELOPE } from "../formats/dsse.ts";
+import { parseOciContent } from "../formats/oci-content.ts";
+import { parseLocation } from "../oci/reference.ts";
+import { contentPath } from "../publish/read.ts";
+import type { ReleaseArtifact } from "../release/document.ts";
+import type { FoundEvidence, ProvenancePolicy } from "../verify/artifact-policy.ts";
+import { signedBills } from "../verify/bills.ts";
+import { attachedEvidence, besideEvidence, type Damaged } from "./evidence.ts";
+import { openReadable } from "./places.ts";
+import type { Project } from "./project.ts";
+import { artifactBytes } from "./release-artifacts.ts";
+
+export interface ReleasedEvidence {
+  readonly found: FoundEvidence;
+  /** SHA-256 of the bytes, hex. */
+  readonly sha256: string;
+  /** Bills of materials of them. */
+  readonly bills: readonly string[];
+}
+
+interface Asked {
+  readonly artifact: ReleaseArtifact;
+  readonly policy: ProvenancePolicy;
+  readonly damaged: Damaged;
+}
+
+/** Throws what reading the bytes throws. */
+export const releasedEvidence = (project: Project, asked: Asked): Promise<ReleasedEvidence> =>
+  asked.artifact.address.startsWith("oci://") ? inRegistry(project, asked) : inPlace(project, asked);
+
+async function inPlace(project: Project, { artifact, policy, damaged }: Asked): Promise<ReleasedEvidence> {
+  const { file: name, sha256, address } = artifact;
+  const inside = `/${contentPath({ name, sha256 })}`;
+  if (!address.endsWith(inside))
+    throw new BootwrightError("FORMAT_INVALID", `${address} does not end with ${inside}, as what is published does`);
+  const place = await openReadable(project, address.slice(0, -inside.length));
+  const { signal } = project.session;
+  const read = (ending: string) => place.read(`${name}${ending}`, { maxSize: MAX_ENVELOPE, signal });
+  const found = await besideEvidence(name, { policy, read, chunks: () => bytesOf(project, artifact) });
+  const bills: string[] = [];
+  for (const ending of [".spdx.json", ".cdx.json"]) {
+    const where = `${name}${ending}`;
+    try {
+      const bytes = await read(ending);
+      const subjects = bytes === undefined ? [] : (parseBillStatement(bytes, where)?.subjects ?? []);
+      if (subjects.some((one) => one.sha256 === sha256)) bills.push(`${where} (not signed)`);
+      else if (bytes !== undefined)
+        throw new BootwrightError("DIGEST_MISMATCH", `${where} is no bill of sha256:${sha256}`);
+    } catch (error) {
+      if (!isBootwrightError(error)) throw error;
+      damaged(where)(error);
+    }
+  }
+  return { found, sha256: found.hash, bills };
+}
+
+async function inRegistry(project: Project, { artifact, policy, damaged }: Asked): Promise<ReleasedEvidence> {
+  const { projectRegistry } = await import("./registry-images.ts");
+  const location = parseLocation(artifact.address);
+  const open = (host: string) => projectRegistry(project, { host });
+  const { found, subject } = await attachedEvidence(project.session, { location, open, damaged });
+  const content = parseOciContent(subject.bytes, subject.mediaType, artifact.address);
+  if (content.kind !== "manifest" || !content.layers.some(({ hash }) => hash === artifact.sha256))
+    throw new BootwrightError("DIGEST_MISMATCH", `${artifact.address} does not hold sha256:${artifact.sha256}`);
+  const counter = new DigestCounter();
+  for await (const chunk of bytesOf(project, artifact)) counter.update(chunk);
+  return { found, sha256: counter.digest().hash, bills: signedBills(found, policy.keys) };
+}
+
+function bytesOf(project: Project, artifact: ReleaseArtifact): AsyncIterable<Uint8Array> {
+  const { emit, signal, offline } = project.session;
+  if (offline && /^https?:/.test(artifact.address))
+    throw new BootwrightError("OFFLINE", `${artifact.address} would be asked, which --offline forbids`);
+  return artifactBytes(project, artifact, { emit, signal });
+}
