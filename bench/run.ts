@@ -14,6 +14,7 @@ import { rows as debianRows } from "./debian-root.ts";
 import { rows as ext4Rows } from "./ext4.ts";
 import { type BenchRow, rows as formatRows } from "./formats.ts";
 import { bootRows as kernelBootRows, linkRows } from "./kernel.ts";
+import { rows as mkosiRows } from "./mkosi.ts";
 import { rows as ociRows } from "./oci.ts";
 import { rows as registryRows } from "./registry.ts";
 import { rows as s3Rows } from "./s3.ts";
@@ -52,6 +53,7 @@ const GROUPS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   registry: () => registryRows({ makeProject, writeFile, bootwright, median, settle, measured }),
   s3: () => s3Rows(path.join(dir, "ceph")),
   signed: () => signedRows({ makeProject, writeFile, bootwright, median, settle, cpu }),
+  mkosi: () => mkosiRows({ makeProject, writeFile, bootwright, median, settle, cpu, cpuOf }),
 };
 
 const only = option("--only");
@@ -173,7 +175,14 @@ function bootwright(project: string, ...words: string[]): number {
 }
 
 function cpu(project: string, ...words: string[]): number {
-  return cpuSeconds([process.execPath, BIN, ...words], { cwd: project, env });
+  return cpuOf([process.execPath, BIN, ...words], { cwd: project });
+}
+
+function cpuOf(
+  argv: readonly string[],
+  { cwd, env: more = {} }: { cwd: string; env?: Record<string, string> },
+): number {
+  return cpuSeconds(argv, { cwd, env: { ...env, ...more } });
 }
 
 function measured(project: string, ...words: string[]): { ms: number; memory: number } {

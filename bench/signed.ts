@@ -103,7 +103,7 @@ function resignRows(bench: CpuBench): BenchRow[] {
   ];
 }
 
-function newKeys(bench: Bench, project: string): void {
+export function newKeys(bench: Bench, project: string): void {
   fs.rmSync(path.join(project, "keys"), { recursive: true, force: true });
   bench.bootwright(project, "keys", "init");
 }
