@@ -2,7 +2,7 @@
 import { type Digest, digestOf } from "../base/digest.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { isOciIndex, isOciManifest, OCI_TYPES, type OciDescriptor, ociBlobPath, REF_NAME } from "../formats/oci.ts";
-import { encodeIndex } from "../formats/oci-content.ts";
+import { encodeIndex, parseOciContent } from "../formats/oci-content.ts";
 import { fileBlob, verified } from "./blob.ts";
 import type { ContentSource } from "./content.ts";
 import { type OciLayout, openOciLayout, placeOfBlob, readLayoutDocument, readLayoutIndex } from "./layout.ts";
@@ -13,6 +13,8 @@ export interface LayoutSource extends ContentSource {
   resolve(tag: string | undefined): Document;
   /** Whether it has a blob or document. */
   holds(hash: string): boolean;
+  /** Of what index.json lists, that which has this as its subject. */
+  referrers(hash: string): readonly OciDescriptor[];
   /** All that index.json lists. */
   readonly entries: readonly OciDescriptor[];
 }
@@ -26,11 +28,17 @@ export function openLayoutSource(label: string, file: string): LayoutSource {
     const bytes = readLayoutDocument(layout, descriptor, what);
     return { hash: descriptor.hash, size: bytes.length, mediaType: descriptor.mediaType, bytes };
   };
+  const subjectOf = (descriptor: OciDescriptor): string | undefined => {
+    if (!isOciManifest(descriptor)) return undefined;
+    const { bytes, mediaType } = document(descriptor);
+    return parseOciContent(bytes, mediaType, label).subject?.hash;
+  };
   return {
     label,
     entries,
     holds: (hash) => layout.find(ociBlobPath({ hash })) !== undefined,
-    resolve: (tag) => document(chooseEntry(entries, { tag, label })),
+    resolve: (tag) => document(chooseEntry(entries, { tag, label, isReferrer: (one) => subjectOf(one) !== undefined })),
+    referrers: (hash) => entries.filter((one) => subjectOf(one) === hash),
     document: async (descriptor) => document(descriptor),
     blob: (digest) => layoutBlob(layout, digest),
   };
@@ -53,14 +61,22 @@ function layoutBlob(layout: OciLayout, digest: Digest) {
 /** cosign's names for signatures and statements; see cosign.ts. */
 const ATTACHED = /^sha256-[0-9a-f]{64}\.(sig|att|sbom)$/;
 
-function chooseEntry(
-  entries: readonly OciDescriptor[],
-  { tag, label }: { tag: string | undefined; label: string },
-): OciDescriptor {
+interface ChooseOptions {
+  readonly tag: string | undefined;
+  readonly label: string;
+  readonly isReferrer: (one: OciDescriptor) => boolean;
+}
+
+function chooseEntry(entries: readonly OciDescriptor[], { tag, label, isReferrer }: ChooseOptions): OciDescriptor {
   const documents = entries.filter((one) => isOciIndex(one) || isOciManifest(one));
   // What is attached to an image is none itself.
   const images = documents.filter(({ annotations }) => !ATTACHED.test(annotations.get(REF_NAME) ?? ""));
-  const named = tag === undefined ? images : documents.filter(({ annotations }) => annotations.get(REF_NAME) === tag);
+  const several = tag === undefined && new Set(images.map(({ hash }) => hash)).size > 1;
+  const named = several
+    ? images.filter((one) => !isReferrer(one))
+    : tag === undefined
+      ? images
+      : documents.filter(({ annotations }) => annotations.get(REF_NAME) === tag);
   const digests = new Set(named.map(({ hash }) => hash));
   if (digests.size === 1) return named[0]!;
   const tags = [...new Set(images.flatMap(({ annotations }) => annotations.get(REF_NAME) ?? []))];

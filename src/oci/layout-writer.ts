@@ -37,7 +37,7 @@ export function layoutDirectory(dir: string): LayoutTarget {
   const there = readIfExists(path.join(dir, "oci-layout"));
   if (there === undefined && fs.existsSync(dir) && (!fs.statSync(dir).isDirectory() || fs.readdirSync(dir).length > 0))
     throw new BootwrightError("EXISTS", `${dir} is there, and is no OCI layout`, { hint: "name another place" });
-  let root: OciDescriptor | undefined;
+  const roots: OciDescriptor[] = [];
   const at = (digest: Pick<Digest, "hash">) => path.join(dir, ociBlobPath(digest));
   const has = ({ hash, size }: Digest) => fs.statSync(at({ hash }), { throwIfNoEntry: false })?.size === size;
   return {
@@ -51,14 +51,14 @@ export function layoutDirectory(dir: string): LayoutTarget {
     async putDocument(document, { tag, descriptor }) {
       if (!has(document))
         await writeBlob(at(document), { blob: bytesBlob(document, document.bytes), progress: () => {} });
-      if (descriptor === undefined) root = rootOf(document, tag);
+      if (descriptor === undefined) roots.push(rootOf(document, tag));
     },
     async finish() {
       writeFileAtomic(path.join(dir, "oci-layout"), there ?? MARKER);
       const file = path.join(dir, "index.json");
       const index = readIfExists(file);
       const old = index === undefined ? [] : parseOciIndex(index, file);
-      if (root !== undefined) writeFileAtomic(file, encodeIndexFile(replaced(old, root)));
+      if (roots.length > 0) writeFileAtomic(file, encodeIndexFile(roots.reduce(replaced, old)));
     },
     abandon: async () => {},
   };
@@ -74,7 +74,7 @@ export async function layoutArchive(file: string): Promise<LayoutTarget> {
   });
   const writer = new ChunkWriter(handle, { open: 2 });
   const written = new Set<string>();
-  let root: OciDescriptor | undefined;
+  const roots: OciDescriptor[] = [];
   let last: Promise<unknown> = Promise.resolve();
   /** One member after the other, whoever comes first. */
   const add = <T>(body: () => Promise<T>): Promise<T> => {
@@ -113,12 +113,12 @@ export async function layoutArchive(file: string): Promise<LayoutTarget> {
     putBlob: put,
     async putDocument(document, { tag, descriptor }) {
       await put(bytesBlob(document, document.bytes));
-      if (descriptor === undefined) root = rootOf(document, tag);
+      if (descriptor === undefined) roots.push(rootOf(document, tag));
     },
     async finish() {
       await add(() =>
         guarded(file, async () => {
-          await small("index.json", encodeIndexFile(root === undefined ? [] : [root]));
+          await small("index.json", encodeIndexFile(roots.reduce(replaced, [])));
           await small("oci-layout", MARKER);
           await writer.write(encodeTarEnd());
           await writer.end();

@@ -15,7 +15,7 @@ name: tiny
 version: "${version}"
 trees: { root: { from: [{ dir: ./root }] } }
 images: { root: { kind: tar, tree: root, compress: none } }
-keys: { release: { file: ./keys/release, type: p256 } }
+keys: { release: { file: ./keys/release, type: p256 }, other: { file: ./keys/other, type: p256 } }
 publish: { root: { image: root, to: "${to}", keep: 1, attest: { key: release, builder: "${BUILDER}" } } }
 ${more}
 `;
@@ -84,4 +84,23 @@ test("in a registry: attached to what was published, as cosign reads it", async 
   cosign("verify", ...options, reference);
   for (const type of ["slsaprovenance1", "spdxjson", "cyclonedx"])
     cosign("verify-attestation", ...options, "--type", type, reference);
+
+  // A copy takes them along, through a tar, to where somebody else has signed, too.
+  const tar = path.join(dir, "carried.tar");
+  const copied = await ok("oci", "copy", reference, `oci-archive:${tar}:0.1.0`, "--referrers", "--plain-http");
+  expect(copied.attached).toBeGreaterThanOrEqual(2);
+  const there = `${host}/other/root`;
+  await ok("oci", "copy", `oci-archive:${tar}:0.1.0`, `${there}:0.1.0`, "--plain-http");
+  expect(() => cosign("verify", ...options, `${there}:0.1.0`)).toThrow();
+  await ok("oci", "sign", `${there}:0.1.0`, "--key", "other", "--plain-http");
+  await ok("oci", "copy", `oci-archive:${tar}:0.1.0`, `${there}:0.1.0`, "--referrers", "--plain-http");
+  cosign("verify", ...options, `${there}:0.1.0`);
+  for (const type of ["slsaprovenance1", "spdxjson", "cyclonedx"])
+    cosign("verify-attestation", ...options, "--type", type, `${there}:0.1.0`);
+  fs.writeFileSync(
+    path.join(dir, "other.yaml"),
+    "provenance: { keys: [keys/other.crt], statement: false, signature: true }\n",
+  );
+  for (const policy of ["policy.yaml", "other.yaml"])
+    await ok("verify", `oci://${there}:0.1.0`, "--policy", policy, "--plain-http");
 });

@@ -20,6 +20,11 @@ export const oci = defineCommand({
       summary: "for pull: where to (default: here; images: their name)",
       complete: "directory",
     },
+    referrers: {
+      type: "boolean",
+      summary:
+        "for copy: with what is attached, such as signatures and statements of cosign's, and whatever refers to it",
+    },
     platform: { type: "string", value: "OS/ARCH", summary: "for pull, copy, inspect: of several images this one" },
     replace: { type: "boolean", summary: "for pull: also files that are there with other bytes" },
     type: { type: "string", value: "TYPE", summary: "for push of files: what they are, as a media type" },
@@ -70,9 +75,9 @@ export const oci = defineCommand({
       }
       case "copy": {
         const [from, to] = need(words, { action, least: 2, most: 2, usage: "FROM TO" });
-        const { platform } = flags;
+        const { platform, referrers = false } = flags;
         return (await import("../../api/oci-copy.ts")).ociCopy(session, {
-          ...{ ...access, from: from!, to: to!, platform, dryRun },
+          ...{ ...access, from: from!, to: to!, platform, referrers, dryRun },
         });
       }
       case "inspect": {
