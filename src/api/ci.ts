@@ -15,6 +15,7 @@ import type { Report, Session } from "./session.ts";
 export interface CiInitOptions {
   readonly role: Role;
   readonly runner: string;
+  readonly container: string | undefined;
   readonly branch: string;
   readonly dryRun: boolean;
 }
@@ -86,7 +87,7 @@ export async function ciCheck(session: Session): Promise<Report> {
   };
 }
 
-type Choices = Pick<CiFacts, "role" | "runner" | "branch">;
+type Choices = Pick<CiFacts, "role" | "runner" | "container" | "branch">;
 
 function workflowFiles(
   project: Project,
@@ -136,15 +137,17 @@ function targetsOf({ to }: { readonly to?: unknown }, { catalogs }: Project["con
   });
 }
 
-const commandOf = ({ role, runner, branch }: Choices): string =>
-  `bootwright ci init github --role ${role} --runner ${runner} --branch ${branch}`;
+const commandOf = ({ role, runner, container, branch }: Choices): string =>
+  `bootwright ci init github --role ${role} --runner ${runner}${container === undefined ? "" : ` --container ${container}`} --branch ${branch}`;
 
 /** What a file of ours was made with; undefined for any other file. */
 function headerChoices(text: string): Choices | undefined {
-  const [, role, runner = "", branch = ""] =
-    /^# Written by: bootwright ci init github --role (\S+) --runner (\S+) --branch (\S+)$/m.exec(text) ?? [];
+  const [, role, runner = "", container, branch = ""] =
+    /^# Written by: bootwright ci init github --role (\S+) --runner (\S+)(?: --container (\S+@sha256:[0-9a-f]{64}))? --branch (\S+)$/m.exec(
+      text,
+    ) ?? [];
   const known = ROLES.find((one) => one === role);
-  return known === undefined ? undefined : { role: known, runner, branch };
+  return known === undefined ? undefined : { role: known, runner, container, branch };
 }
 
 /** Workflows belong to the repository, whose top may be above the project. */

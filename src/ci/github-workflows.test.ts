@@ -7,6 +7,7 @@ import { formatWorkflow } from "./workflow.ts";
 const FACTS: CiFacts = {
   role: "all",
   runner: "ubuntu-24.04",
+  container: undefined,
   branch: "main",
   directory: "",
   paths: ["bootwright.config.ts", "kernel/**"],
@@ -22,6 +23,19 @@ const texts = (change: Partial<CiFacts> = {}) =>
 
 test.each(texts())("%s reads as it should", async (name, text) => {
   await expect(text).toMatchFileSnapshot(`golden/${name}`);
+});
+
+const IMAGE = `registry.example.org/bootwright/builder-qemu:v0.1.0@sha256:${"0".repeat(64)}`;
+
+test.each(texts({ container: IMAGE }))("in a container, %s reads as it should", async (name, text) => {
+  await expect(text).toMatchFileSnapshot(`golden/container/${name}`);
+});
+
+test("a container on own runners has no more rights than a sandbox needs", () => {
+  for (const [name, text] of texts({ container: IMAGE, runner: "self-hosted,kvm" })) {
+    expect(lintWorkflow(text), name).toEqual([]);
+    expect(text).not.toMatch(/privileged|sudo|npx|npm ci/);
+  }
 });
 
 test.each(ROLES)("role %s keeps our own rules, on hosted and own runners, at the top and below", (role) => {

@@ -11,6 +11,8 @@ export interface CiFacts {
   readonly role: Role;
   /** A label of hosted runners ("ubuntu-24.04"), or labels of own ones: "self-hosted,kvm". */
   readonly runner: string;
+  /** Image that jobs run in, by digest; it has Bootwright. Without one, npm installs it from the project's lock. */
+  readonly container: string | undefined;
   /** The branch that is built on each push. */
   readonly branch: string;
   /** Where the project is in its repository; "" at the top. */
@@ -50,11 +52,11 @@ function buildWorkflow(facts: CiFacts): Workflow {
         outputs: { images: "${{ steps.plan.outputs.images }}" },
         steps: [
           ...project(facts),
-          { name: "The files here are those that the config means", run: "npx bootwright ci check" },
+          { name: "The files here are those that the config means", run: `${program(facts)} ci check` },
           {
             name: "Which images there are",
             id: "plan",
-            run: `images=$(${IMAGES})\necho "images=$images" >>"$GITHUB_OUTPUT"\n`,
+            run: `images=$(${listImages(facts)})\necho "images=$images" >>"$GITHUB_OUTPUT"\n`,
           },
         ],
       },
@@ -65,7 +67,7 @@ function buildWorkflow(facts: CiFacts): Workflow {
           ...project(facts),
           ...machine(facts),
           ...storeCache(facts, "${{ matrix.image }}"),
-          { name: "Build", env: { IMAGE: "${{ matrix.image }}" }, run: 'npx bootwright build "$IMAGE" --frozen' },
+          { name: "Build", env: { IMAGE: "${{ matrix.image }}" }, run: `${program(facts)} build "$IMAGE" --frozen` },
         ],
       },
       ...(tests && {
@@ -75,7 +77,7 @@ function buildWorkflow(facts: CiFacts): Workflow {
             ...project(facts),
             ...machine(facts, { kvm: true }),
             ...storeCache(facts, "all"),
-            { name: "Boot and test", run: "npx bootwright test --frozen --reporter junit" },
+            { name: "Boot and test", run: `${program(facts)} test --frozen --reporter junit` },
             {
               name: "Keep what the tests saw",
               if: "failure()",
@@ -89,7 +91,8 @@ function buildWorkflow(facts: CiFacts): Workflow {
 }
 
 /** On the pipe of `plan --json`, with the Node that is there. */
-const IMAGES = `npx bootwright plan --json | node -p 'JSON.stringify(JSON.parse(require("fs").readFileSync(0, "utf8")).images.map((one) => one.name))'`;
+const listImages = (facts: CiFacts): string =>
+  `${program(facts)} plan --json | node -p 'JSON.stringify(JSON.parse(require("fs").readFileSync(0, "utf8")).images.map((one) => one.name))'`;
 
 function releaseWorkflow(facts: CiFacts): Workflow {
   const { targets } = facts;
@@ -110,9 +113,9 @@ function releaseWorkflow(facts: CiFacts): Workflow {
           ...project(facts),
           ...machine(facts),
           ...storeCache(facts, "all"),
-          { name: "Build all of it", run: "npx bootwright build --frozen" },
-          ...registries.map(login),
-          { name: "Publish", env: publishEnvironment(targets), run: "npx bootwright publish --frozen" },
+          { name: "Build all of it", run: `${program(facts)} build --frozen` },
+          ...registries.map((host) => login(facts, host)),
+          { name: "Publish", env: publishEnvironment(targets), run: `${program(facts)} publish --frozen` },
         ],
       },
     },
@@ -131,7 +134,7 @@ function publishEnvironment(targets: readonly string[]): Readonly<Record<string,
 }
 
 /** GitHub's own registry takes the run's token; any other has secrets of its own. */
-function login(host: string): Step {
+function login(facts: CiFacts, host: string): Step {
   const own = host === "ghcr.io";
   return {
     name: `Log in to ${host}`,
@@ -140,7 +143,7 @@ function login(host: string): Step {
       ACCOUNT: own ? "${{ github.actor }}" : "${{ secrets.REGISTRY_USERNAME }}",
       PASSWORD: own ? "${{ github.token }}" : "${{ secrets.REGISTRY_PASSWORD }}",
     },
-    run: `printf %s "$PASSWORD" | npx bootwright oci login "$HOST" --username "$ACCOUNT" --password-stdin`,
+    run: `printf %s "$PASSWORD" | ${program(facts)} oci login "$HOST" --username "$ACCOUNT" --password-stdin`,
   };
 }
 
@@ -168,7 +171,7 @@ function promoteWorkflow(facts: CiFacts): Workflow {
           {
             name: "Promote",
             env: { RELEASE: "${{ inputs.release }}", ENVIRONMENT: "${{ inputs.environment }}" },
-            run: 'npx bootwright promote "$ENVIRONMENT" "$RELEASE"',
+            run: `${program(facts)} promote "$ENVIRONMENT" "$RELEASE"`,
           },
         ],
       },
@@ -188,7 +191,7 @@ function common(
 }
 
 function job(
-  { role, runner }: CiFacts,
+  { role, runner, container }: CiFacts,
   { name, needs, minutes = TIMEOUTS[role] }: { name: string; needs?: string; minutes?: number },
 ): Omit<Job, "steps"> {
   const labels = runner.split(",").map((label) => label.trim());
@@ -196,24 +199,40 @@ function job(
     name,
     ...(needs !== undefined && { needs }),
     "runs-on": labels.length === 1 ? labels[0]! : labels,
+    ...(container !== undefined && { container: { image: container, options: containerOptions(runner) } }),
     "timeout-minutes": minutes,
     permissions: { contents: "read" },
   };
 }
 
+/**
+ * The files of a job belong to another user than the image's, so it runs as root (as GitHub asks of container jobs). A sandbox
+ * needs user namespaces and a /proc of its own. A hosted runner forbids namespaces to all but privileged containers, and is
+ * thrown away; on an own one a container gets no more than that.
+ */
+const containerOptions = (runner: string): string =>
+  isOwn(runner)
+    ? "--user root --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined"
+    : "--user root --privileged";
+
+/** In its image the program is on the path. */
+const program = ({ container }: CiFacts): string => (container === undefined ? "npx bootwright" : "bootwright");
+
 /** `push`: the job writes into the repository, so git keeps the run's token. */
-function project({ directory }: CiFacts, { push = false }: { push?: boolean } = {}): readonly Step[] {
+function project({ directory, container }: CiFacts, { push = false }: { push?: boolean } = {}): readonly Step[] {
   const lock = below(directory, "package-lock.json");
+  const checkout = action(ACTIONS.checkout, { "persist-credentials": push, ...(push && { "fetch-depth": 0 }) });
+  if (container !== undefined) return [checkout];
   return [
-    action(ACTIONS.checkout, { "persist-credentials": push, ...(push && { "fetch-depth": 0 }) }),
+    checkout,
     action(ACTIONS.setupNode, { "node-version": 24, cache: "npm", "cache-dependency-path": lock }),
     { name: "Install Bootwright", run: "npm ci" },
   ];
 }
 
 /** Hosted runners are made for nothing in particular; own ones are made ready once. */
-function machine({ runner }: CiFacts, { kvm = false }: { kvm?: boolean } = {}): readonly Step[] {
-  if (isOwn(runner)) return [];
+function machine({ runner, container }: CiFacts, { kvm = false }: { kvm?: boolean } = {}): readonly Step[] {
+  if (isOwn(runner) || container !== undefined) return [];
   const lines = [
     "sudo sysctl -q -w kernel.apparmor_restrict_unprivileged_userns=0 # the sandbox has its own user",
     ...(kvm ? ["sudo chmod a+rw /dev/kvm # machines of the tests"] : []),
@@ -223,12 +242,12 @@ function machine({ runner }: CiFacts, { kvm = false }: { kvm?: boolean } = {}): 
 }
 
 /** An own runner keeps its store by itself. */
-function storeCache({ runner, directory }: CiFacts, what: string): readonly Step[] {
+function storeCache({ runner, directory, container }: CiFacts, what: string): readonly Step[] {
   if (isOwn(runner)) return [];
   const key = "bootwright-${{ runner.os }}-${{ runner.arch }}-";
   return [
     action(ACTIONS.cache, {
-      path: "~/.cache/bootwright",
+      path: container === undefined ? "~/.cache/bootwright" : "/var/cache/bootwright",
       key: `${key}${what}-\${{ hashFiles('${below(directory, "bootwright.lock")}') }}`,
       "restore-keys": key,
     }),

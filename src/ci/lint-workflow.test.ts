@@ -32,6 +32,8 @@ test.each([
   ["timeout", "    timeout-minutes: 5\n", ""],
   ["pinned", `@${"0".repeat(40)}`, "@v5"],
   ["pinned", `actions/checkout@${"0".repeat(40)}`, "docker://alpine:3"],
+  ["pinned", "    runs-on: x\n", "    runs-on: x\n    container: alpine:3\n"],
+  ["pinned", "    runs-on: x\n", "    runs-on: x\n    container: { image: alpine:3 }\n"],
   ["credentials", "        with: { persist-credentials: false }\n", ""],
   ["injection", 'echo "$REF"', "echo ${{ github.event.pull_request.title }}"],
   ["trigger", "on: push", "on: [push, pull_request_target]"],

@@ -73,7 +73,7 @@ function lintJobs(workflow: Fields): readonly WorkflowMistake[] {
       found.push({ rule: "permissions", where, message: "the job does not say what it may do" });
     if (typeof job["timeout-minutes"] !== "number" && job.uses === undefined)
       found.push({ rule: "timeout", where, message: "a job that hangs would run for six hours: timeout-minutes" });
-    found.push(...lintUses(job.uses, where));
+    found.push(...lintUses(job.uses, where), ...lintContainer(job.container, where));
     const steps = Array.isArray(job.steps) ? job.steps : [];
     return [...found, ...steps.flatMap((step, i) => lintStep(fieldsOf(step) ?? {}, `${where}.steps[${i}]`))];
   });
@@ -98,6 +98,13 @@ function lintUses(uses: unknown, where: string): readonly WorkflowMistake[] {
   if (typeof uses !== "string" || uses.startsWith("./")) return [];
   const pinned = uses.startsWith("docker://") ? /@sha256:[0-9a-f]{64}$/ : /@[0-9a-f]{40}$/;
   return pinned.test(uses) ? [] : [{ rule: "pinned", where, message: `${uses} is not pinned by a commit` }];
+}
+
+/** By name, or with options. */
+function lintContainer(container: unknown, where: string): readonly WorkflowMistake[] {
+  const image = fieldsOf(container)?.image ?? container;
+  if (image === undefined || (typeof image === "string" && /@sha256:[0-9a-f]{64}$/.test(image))) return [];
+  return [{ rule: "pinned", where, message: `the container ${String(image)} is not pinned by a digest` }];
 }
 
 const fieldsOf = (value: unknown): Fields | undefined =>

@@ -16,6 +16,7 @@ export interface Job {
   readonly name: string;
   readonly needs?: string;
   readonly "runs-on": string | readonly string[];
+  readonly container?: { readonly image: string; readonly options: string };
   readonly "timeout-minutes": number;
   readonly environment?: string;
   readonly permissions: Readonly<Record<string, "read" | "write">>;

@@ -59,6 +59,7 @@ const RULES: readonly Rule[] = [
   { at: ["images", "*", "payload", "*"], what: "image", in: [["images"]] },
   { at: ["images", "*", "partitions", "*", "image"], what: "image", in: [["images"]] },
   { at: ["images", "*", "tree"], what: "tree", in: [["trees"]] },
+  { at: ["images", "*", "tree", "*"], what: "tree", in: [["trees"]] },
   { at: ["machines", "*", "image"], what: "image", in: [["images"]] },
   { at: ["trees", "*", "from", "*", "kernel"], what: "kernel", in: [["kernels"]] },
   { at: ["initramfs", "*", "from", "*", "kernel"], what: "kernel", in: [["kernels"]] },

@@ -114,6 +114,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
       return image;
     }
     if (image.kind === "sha256sums") return { ...image, of: summed(config, { name, image, issues }) };
+    if (image.kind === "oci") issues.push(...foreignTrees(config, { name, image }));
     if (isWhole(image) || isOfTree(image)) return image;
     const initramfsPath = [...path, "initramfs"];
     if (image.kind === "cpio") {
@@ -182,6 +183,33 @@ type TreeImage = Extract<ImageConfig, { kind: "tar" | "squashfs" | "erofs" | "ex
 /** Made of a tree alone. */
 const isOfTree = (image: ImageConfig): image is TreeImage =>
   ["tar", "squashfs", "erofs", "ext4", "oci"].includes(image.kind);
+
+/** Kernels, and the updater, are for the project's architecture; files and packages are there for any. */
+function foreignTrees(
+  config: ProjectOutput,
+  { name, image }: { name: string; image: Extract<ImageConfig, { kind: "oci" }> },
+): readonly ConfigIssue[] {
+  if (typeof image.tree === "string") return [];
+  return Object.entries(image.tree).flatMap(([arch, tree]): ConfigIssue[] => {
+    const own = arch === config.arch || tree === undefined ? undefined : boundOrigin(config, tree, new Set());
+    if (own === undefined) return [];
+    const message = `the tree "${tree}" holds ${own}, which ${own.endsWith("s") ? "are" : "is"} for ${config.arch}`;
+    return [{ path: ["images", name, "tree", arch], message, mark: "value" }];
+  });
+}
+
+/** What of a tree only fits the project's architecture. */
+function boundOrigin(config: ProjectOutput, tree: string, seen: Set<string>): string | undefined {
+  if (seen.has(tree)) return undefined;
+  seen.add(tree);
+  for (const origin of config.trees[tree]?.from ?? []) {
+    if (origin.type === "modules") return "kernel modules";
+    if (origin.type === "updater") return "the updater";
+    const inner = origin.type === "tree" ? boundOrigin(config, origin.tree, seen) : undefined;
+    if (inner !== undefined) return inner;
+  }
+  return undefined;
+}
 
 /** An EFI system partition holds programs that firmware starts, not another partition, and not itself. */
 function unfitContents(

@@ -208,7 +208,19 @@ const words = z.array(z.string().regex(/^[^\0]*$/, "a word cannot hold a NUL cha
 
 const oci = z.strictObject({
   kind: z.literal("oci"),
-  tree: nameText().describe("Tree that becomes the image's one layer."),
+  tree: z
+    .union([
+      nameText(),
+      z
+        .strictObject({ x86_64: nameText().optional(), aarch64: nameText().optional() })
+        .refine(
+          (trees) => Object.values(trees).some((tree) => tree !== undefined),
+          "expected at least one architecture",
+        ),
+    ])
+    .describe(
+      "Tree that becomes the image's one layer; or trees by architecture, of which each becomes an image of its own in one index.",
+    ),
   tag: z
     .string()
     .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, "expected a tag: letters, digits, _, . and -, at most 128")

@@ -24,12 +24,12 @@ export function alpineTree(
   const { mirror, branch, repositories } = source;
   const keys = source.keys.map((file) => path.resolve(ctx.config.dir, file));
   const world = [...(typeof packages === "string" ? listedPackages(ctx, packages) : packages)].sort();
-  const arch = ctx.config.arch;
+  const { arch } = ctx;
   const request: SourceRequest = {
     ...{ type: "alpine", branch, arch, packages: world },
     source: { mirror, branch, repositories, keys },
   };
-  const name = `alpine:${world.join("+")}`;
+  const name = ctx.archName(`alpine:${world.join("+")}`);
   return ctx.once(`${name} ${scripts}`, () => {
     // Asked for now, so that all that the lock lacks is pinned at once.
     const toolroot = scripts ? toolrootTree(ctx, ALPINE_SCRIPT_PACKAGES) : undefined;
@@ -77,9 +77,13 @@ function alpinePackage(ctx: PlanContext, { locked, mirror }: { locked: LockedPac
   const { name, version, sha256, size } = locked;
   return ctx.once(`apk:${name}:${sha256}`, () => {
     const what = `${name} ${version}`;
-    const fetch = fetchAlpinePackage(locked, { mirror, offline: ctx.fetch.offline });
-    const opened = openApk({ name: `open:${name}`, file: blobOf(fetch, "file"), what });
-    const tree = importArchive({ name: `unpack:${name}`, archive: blobOf(opened, "data"), what });
+    const stage = ctx.archName(name);
+    const fetch = {
+      ...fetchAlpinePackage(locked, { mirror, offline: ctx.fetch.offline }),
+      name: `fetch:${stage}`,
+    };
+    const opened = openApk({ name: `open:${stage}`, file: blobOf(fetch, "file"), what });
+    const tree = importArchive({ name: `unpack:${stage}`, archive: blobOf(opened, "data"), what });
     return { name, size, tree: treeOf(tree, "tree"), control: blobOf(opened, "control") };
   });
 }

@@ -51,16 +51,25 @@ export class PlanContext {
   readonly layerBytes: LayerBytes;
   readonly remoteBytes: RemoteBytes;
   /** Requests that the lock does not answer, by name. */
-  readonly missing = new Map<string, SourceRequest>();
+  readonly missing: Map<string, SourceRequest>;
   /** Every request of the planned images, by name. */
-  readonly requests = new Map<string, SourceRequest>();
+  readonly requests: Map<string, SourceRequest>;
   /** Local files and directories that the plan depends on, by their path in the config. */
-  readonly locals = new Map<string, LocalSource>();
+  readonly locals: Map<string, LocalSource>;
   readonly #options: PlanOptions;
-  readonly #memo = new Map<string, unknown>();
+  readonly #memo: Map<string, unknown>;
+  /** What is planned here is for: the project's, or that of one of an image's trees. */
+  readonly arch: "x86_64" | "aarch64";
 
-  constructor(options: PlanOptions) {
+  /** `shared`: of the same plan, for another architecture. */
+  constructor(options: PlanOptions, shared?: { readonly context: PlanContext; readonly arch: PlanContext["arch"] }) {
     this.#options = options;
+    this.arch = shared?.arch ?? options.config.arch;
+    const { missing, requests, locals } = shared?.context ?? {};
+    this.missing = missing ?? new Map();
+    this.requests = requests ?? new Map();
+    this.locals = locals ?? new Map();
+    this.#memo = shared === undefined ? new Map() : shared.context.#memo;
     this.config = options.config;
     this.agentScript = options.agentScript;
     this.updateScript = options.updateScript;
@@ -72,9 +81,19 @@ export class PlanContext {
     this.fetch = { offline: options.offline, aptSources: options.aptSources };
   }
 
-  /** Debian's name of the project's architecture. */
+  /** Debian's name of the architecture. */
   get debianArch(): "amd64" | "arm64" {
-    return debianArch(this.config.arch);
+    return debianArch(this.arch);
+  }
+
+  /** The same plan, for another architecture: pins, files and stages that are for none are shared. */
+  forArch(arch: PlanContext["arch"]): PlanContext {
+    return arch === this.arch ? this : new PlanContext(this.#options, { context: this, arch });
+  }
+
+  /** The name of a stage that the architecture changes; as it is for the project's own. */
+  archName(name: string): string {
+    return this.arch === this.config.arch ? name : `${name}:${this.arch}`;
   }
 
   /** All that the lock has, of this plan or not. */

@@ -1,5 +1,6 @@
-/** `from: [{ debian: … }]` without `unpack` → stages: a root in which Debian's packages are installed. */
+/** `from: [{ debian: … }]` without `unpack` → stages: a root in which Debian's packages are installed, or lie without having run. */
 import { debianRoot, INSTALLER_PACKAGES } from "../source/debian-root.ts";
+import { debianUnpacked } from "../source/debian-unpacked.ts";
 import { INSTALL_ROOT_SCRIPT } from "../source/install-root-script.ts";
 import type { SourceRequest } from "../source/request.ts";
 import { type TreeInput, treeOf } from "../stage/stage.ts";
@@ -15,18 +16,24 @@ export function debianRootTree(
     packages,
     variant,
     recommends,
-  }: { packages: readonly string[]; variant: "required" | "essential"; recommends: boolean },
+    scripts,
+  }: {
+    packages: readonly string[];
+    variant: "required" | "essential";
+    recommends: boolean;
+    scripts: boolean;
+  },
 ): TreeInput {
   const common = { arch: ctx.debianArch, suite: ctx.config.sources.debian.suite };
   const request = { type: "debian-root" as const, ...common, packages: [...packages].sort(), variant, recommends };
-  const name = ["debian", variant === "essential" && variant, recommends && "recommends", ...request.packages]
-    .filter(Boolean)
-    .join("+");
+  const words = ["debian", variant === "essential" && variant, recommends && "recommends", ...request.packages];
+  const name = ctx.archName(words.filter(Boolean).join("+"));
+  if (!scripts) return unpackedRoot(ctx, { name, request });
   return ctx.once(`debian-root:${name}`, () => {
     const toolroot = toolrootTree(ctx, INSTALLER_PACKAGES);
     const library: SourceRequest = { type: "debian-packages", packages: ["libfakeroot"], ...common };
     const libfakeroot = fileFromTree(ctx, {
-      name: "libfakeroot",
+      name: ctx.archName("libfakeroot"),
       tree: packageTrees(ctx, library)[0]!,
       path: `usr/lib/${TRIPLETS[ctx.debianArch]}/libfakeroot/libfakeroot-sysv.so`,
     });
@@ -42,5 +49,25 @@ export function debianRootTree(
       epoch: ctx.config.epoch,
     });
     return treeOf(root, "tree");
+  });
+}
+
+function unpackedRoot(
+  ctx: PlanContext,
+  { name, request }: { name: string; request: Extract<SourceRequest, { type: "debian-root" }> },
+): TreeInput {
+  return ctx.once(`debian-unpacked:${name}`, () => {
+    const files = packageFiles(ctx, request);
+    if (files === undefined) return treeOf(unpinned<{ tree: TreeArtifact }>(ctx, request, ["tree"]), "tree");
+    const trees = packageTrees(ctx, request);
+    return treeOf(
+      debianUnpacked({
+        name: `unpacked:${name}`,
+        packages: files.map((one, i) => ({ ...one, tree: trees[i]! })),
+        arch: ctx.debianArch,
+        epoch: ctx.config.epoch,
+      }),
+      "tree",
+    );
   });
 }

@@ -60,10 +60,10 @@ export function toolrootTree(ctx: PlanContext, packages: readonly string[], name
 export function packageRoot(ctx: PlanContext, packages: readonly string[]): TreeInput {
   const sorted = [...packages].sort();
   const arch = ctx.debianArch;
-  return ctx.once(`package-root:${sorted.join(" ")}`, () => {
+  return ctx.once(ctx.archName(`package-root:${sorted.join(" ")}`), () => {
     const { suite } = ctx.config.sources.debian;
     const trees = packageTrees(ctx, { type: "debian-closure", packages: sorted, arch, suite });
-    return treeOf(toolroot({ name: `packages:${sorted.join("+")}`, packages: trees }), "tree");
+    return treeOf(toolroot({ name: ctx.archName(`packages:${sorted.join("+")}`), packages: trees }), "tree");
   });
 }
 
@@ -151,7 +151,7 @@ export function ociTree(
   ctx: PlanContext,
   { layout: label, tag }: { layout: string; tag?: string | undefined },
 ): TreeInput {
-  const name = tag === undefined ? `oci:${label}` : `oci:${label}:${tag}`;
+  const name = ctx.archName(tag === undefined ? `oci:${label}` : `oci:${label}:${tag}`);
   return ctx.once(name, () => {
     const layout = openOciLayout(label, path.resolve(ctx.config.dir, label));
     ctx.local(layout.watch);
@@ -170,12 +170,13 @@ export function ociTree(
 
 /** An image in a registry, as the lock has it: its documents are not asked for again. */
 export function registryTree(ctx: PlanContext, image: string): TreeInput {
-  return ctx.once(`image:${image}`, () => {
+  const name = ctx.archName(`image:${image}`);
+  return ctx.once(name, () => {
     const request: SourceRequest = { type: "image", image, architecture: ctx.debianArch };
     const pin = ctx.pin(request, "image");
     if (pin === undefined) return treeOf(unpinned<{ tree: TreeArtifact }>(ctx, request, ["tree"]), "tree");
     return layeredTree(ctx, {
-      name: `image:${image}`,
+      name,
       what: image,
       layers: pin.layers.map(({ sha256, size, diffId }) => ({ hash: sha256, size, diffId })),
       bring: ({ hash, size }) => {

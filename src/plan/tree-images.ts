@@ -98,8 +98,14 @@ export function squashfsOf(
 
 export function planOci(ctx: PlanContext, { name, image }: { name: string; image: ImageSection<"oci"> }): PlannedImage {
   const { tag, config } = image;
-  const { epoch } = ctx.config;
-  const tree = planTree(ctx, image.tree);
-  const layout = ociStage({ name: `oci:${name}`, tree, architecture: ctx.debianArch, tag, epoch, config });
+  const { epoch, arch } = ctx.config;
+  const trees = typeof image.tree === "string" ? { [arch]: image.tree } : image.tree;
+  const images = (["x86_64", "aarch64"] as const).flatMap((one) => {
+    const tree = trees[one];
+    if (tree === undefined) return [];
+    const own = ctx.forArch(one);
+    return [{ tree: planTree(own, tree), architecture: own.debianArch }];
+  });
+  const layout = ociStage({ name: `oci:${name}`, images, tag, epoch, config });
   return { name, kind: "oci", output: treeOf(layout, "tree"), fileName: name };
 }

@@ -36,10 +36,11 @@ export interface TreeExtras {
 const NO_EXTRAS: TreeExtras = { below: [], programs: [], firmware: undefined };
 
 export function planTree(ctx: PlanContext, name: string): TreeInput {
-  return ctx.once(`tree:${name}`, () => {
+  const stage = ctx.archName(`tree:${name}`);
+  return ctx.once(stage, () => {
     const section = ctx.config.trees[name];
     if (section === undefined) throw new BootwrightError("NAME_UNKNOWN", `the config has no tree ${name}`);
-    return planTreeSection(ctx, { name: `tree:${name}`, section, extras: NO_EXTRAS });
+    return planTreeSection(ctx, { name: stage, section, extras: NO_EXTRAS });
   });
 }
 

@@ -64,7 +64,7 @@ export function debianRoot(options: DebianRootOptions): Stage<{ archive: BlobInp
 }
 
 /** Top-level directories that are links into /usr. */
-const MERGED = { amd64: ["bin", "lib", "lib64", "sbin"], arm64: ["bin", "lib", "sbin"] } as const;
+export const MERGED = { amd64: ["bin", "lib", "lib64", "sbin"], arm64: ["bin", "lib", "sbin"] } as const;
 
 /** "installed foo package post-installation script subprocess returned error exit status 3" (dpkg's own words). */
 const SCRIPT =

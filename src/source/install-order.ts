@@ -4,14 +4,11 @@
  * all that this depends on in turn. A package is configured as soon as all that it depends on is unpacked; among those that
  * are configured together, dpkg finds the order itself.
  */
-import { BootwrightError } from "../base/errors.ts";
-import { readAr } from "../formats/ar.ts";
-import { parseStanza, type Stanza } from "../formats/deb822.ts";
+import type { Stanza } from "../formats/deb822.ts";
 import { parseDepends } from "../formats/debian-depends.ts";
-import { decompress } from "../formats/decompress.ts";
-import { readTar } from "../formats/tar-reader.ts";
 import { type BlobInput, defineStage, type Stage } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
+import { readControl } from "./debian-control.ts";
 
 /** The file `order`: a line "UNPACK CONFIGURE PACKAGE" each, with the levels of both. */
 export function installOrder({
@@ -79,28 +76,6 @@ export function installLevels(controls: readonly Stanza[]): ReadonlyMap<string, 
   return new Map(
     controls.map((control) => [nameOf(control), { unpack: levelOf(control), configure: configure(control) }]),
   );
-}
-
-/** The control file of a Debian package. Throws FORMAT_INVALID. */
-export async function readControl(bytes: Iterable<Uint8Array>, what: string): Promise<Stanza> {
-  for await (const member of readAr(bytes, what)) {
-    if (!member.name.startsWith("control.tar")) continue;
-    // Read to its end: a decompressor that is left half way may never come back.
-    const text = await controlText(decompress(member.content(), { what }), what);
-    if (text !== undefined) return parseStanza(text, what);
-  }
-  throw new BootwrightError("FORMAT_INVALID", `${what}: a Debian package without a control file`);
-}
-
-async function controlText(tar: AsyncIterable<Uint8Array>, what: string): Promise<string | undefined> {
-  let text: string | undefined;
-  for await (const file of readTar(tar, { origin: what })) {
-    if (file.path !== "control") continue;
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of file.content()) chunks.push(chunk);
-    text = Buffer.concat(chunks).toString("utf8");
-  }
-  return text;
 }
 
 const nameOf = (control: Stanza): string => control.get("package") ?? "";

@@ -80,19 +80,27 @@ const originSchema = z.union([
           'The base system: "required" (default; debootstrap calls it minbase), or only what is "essential", without apt.',
         ),
       recommends: z.boolean().optional().describe("Install what is recommended, too. Default: false."),
+      scripts: z
+        .boolean()
+        .optional()
+        .describe(
+          "Run the packages' scripts, in a sandbox. Default: true. Without them a root for any architecture is made on any machine, and what the scripts would set up is not there, but for accounts and certificates.",
+        ),
       to,
     })
-    .superRefine(({ debian, unpack, variant, recommends }, ctx) => {
+    .superRefine(({ debian, unpack, variant, recommends, scripts }, ctx) => {
       const issue = (key: string, message: string) => ctx.addIssue({ code: "custom", path: [key], message });
       if (unpack && debian.length === 0) issue("debian", "expected at least one package to unpack");
       if (unpack && variant !== undefined) issue("variant", "only for a whole root: leave out unpack");
       if (unpack && recommends !== undefined) issue("recommends", "only for a whole root: leave out unpack");
+      if (unpack && scripts !== undefined) issue("scripts", "only for a whole root: leave out unpack");
     })
-    .transform(({ debian: packages, variant = "required" as const, recommends = false, ...rest }) => ({
+    .transform(({ debian: packages, variant = "required" as const, recommends = false, scripts = true, ...rest }) => ({
       type: "debian" as const,
       packages,
       variant,
       recommends,
+      scripts,
       ...rest,
     })),
   z

@@ -45,6 +45,21 @@ test("written once, as it should be then, and drifted when the config is another
   ]);
 });
 
+test("in an image with Bootwright, a project needs nothing from npm; the image is kept in mind, and is pinned", async () => {
+  const dir = writeProject(CONFIG, files);
+  const image = "registry.example.org/bootwright/builder:v0.1.0";
+  const pinned = `${image}@sha256:${"a".repeat(64)}`;
+  expect((await ci(dir, 2, "init", "github", "--container", image)).error.code).toBe("USAGE");
+  await ci(dir, 0, "init", "github", "--container", pinned);
+  const build = path.join(dir, ".github/workflows/bootwright-build.yml");
+  const text = fs.readFileSync(build, "utf8");
+  expect(text).toContain(`image: ${pinned}`);
+  expect(text).not.toMatch(/npm|npx|setup-node/);
+  expect(await ci(dir, 0, "check")).toMatchObject({ drifted: [], mistakes: [] });
+  fs.writeFileSync(build, text.replaceAll(`image: ${pinned}`, `image: ${image}`));
+  expect((await ci(dir, 10, "check")).mistakes).toMatchObject([{ rule: "pinned" }, { rule: "pinned" }]);
+});
+
 test("in a project below the repository's top, paths and commands are below, too", async () => {
   const top = temporaryDir();
   fs.mkdirSync(path.join(top, ".git"));

@@ -148,6 +148,53 @@ images:
     expect(await digests()).toEqual(first);
   });
 
+  test("of trees for several architectures is an index of an image each, which others and we choose from", async () => {
+    const dir = writeProject(
+      `
+name: two
+trees:
+  shared: { from: [{ dir: ./root }] }
+  x64: { from: [{ tree: shared }], files: { /arch: x64 } }
+  arm64: { from: [{ tree: shared }], files: { /arch: arm64 } }
+images:
+  two: { kind: oci, tree: { x86_64: x64, aarch64: arm64 }, config: { user: "7" } }
+  one: { kind: oci, tree: { aarch64: shared } }
+`,
+      FILES,
+    );
+    const built = await buildProject(dir);
+    for (const architecture of ["amd64", "arm64"]) {
+      const chosen = ["--override-os", "linux", "--override-arch", architecture];
+      const inspected = JSON.parse(skopeo(...chosen, "inspect", "--config", `oci:${built.two}:latest`));
+      expect(inspected).toMatchObject({ architecture, config: { User: "7" } });
+      const layout = path.join(tempDir(), "layout");
+      skopeo(...chosen, "copy", `oci:${built.two}:latest`, `oci:${layout}:it`);
+      const bundle = path.join(tempDir(), "bundle");
+      umoci("unpack", ...(isRoot ? [] : ["--rootless"]), "--image", `${layout}:it`, bundle);
+      expect(fs.readFileSync(path.join(bundle, "rootfs/arch"), "utf8")).toBe(architecture.replace("amd", "x"));
+      expect(fs.existsSync(path.join(bundle, "rootfs/etc/häßlich"))).toBe(true);
+    }
+    // Reading the whole of both, skopeo checks every digest.
+    skopeo("copy", "--all", `oci:${built.two}:latest`, `oci:${path.join(tempDir(), "all")}:it`);
+    expect(paths(await treeOf(built.two!))).toEqual(["arch", "empty", "etc", "etc/häßlich"]);
+    expect(JSON.parse(skopeo("inspect", "--config", `oci:${built.one}:latest`)).architecture).toBe("arm64");
+  });
+
+  test("for another architecture cannot hold what is for the project's", async () => {
+    const project = (from: string) =>
+      writeProject(`
+name: x
+kernel: { from: debian, package: linux-image-cloud-amd64 }
+trees: { inner: { from: [${from}] }, t: { from: [{ tree: inner }] } }
+images: { i: { kind: oci, tree: { x86_64: t, aarch64: t } } }
+`);
+    await expect(buildProject(project('{ modules: "all" }'))).rejects.toThrow(
+      'images.i.tree.aarch64: the tree "t" holds kernel modules, which are for x86_64',
+    );
+    const empty = writeProject("name: x\nimages: { i: { kind: oci, tree: {} } }\n");
+    await expect(buildProject(empty)).rejects.toThrow("expected at least one architecture");
+  });
+
   test("cannot hold a file that would be a whiteout", async () => {
     const project = writeProject(
       'name: x\ntrees: { t: { files: { /a/.wh.b: "" } } }\nimages: { i: { kind: oci, tree: t } }',

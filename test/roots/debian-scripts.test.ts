@@ -7,7 +7,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { readTar, type TarMember } from "../../src/formats/tar-reader.ts";
-import { readControl } from "../../src/source/install-order.ts";
+import { readControl } from "../../src/source/debian-control.ts";
 import { loadLock } from "../../src/source/lock.ts";
 import { debianArchive, type FakePackage, SUITE, signingKey } from "../support/debian-archive.ts";
 import { needProgram } from "../support/need-program.ts";

@@ -17,6 +17,11 @@ export const ci = defineCommand({
       summary: "for init: what the repository makes (default: all)",
     },
     runner: { type: "string", value: "LABELS", summary: 'for init: such as "self-hosted,kvm" (default: ubuntu-24.04)' },
+    container: {
+      type: "string",
+      value: "IMAGE",
+      summary: "for init: run in this image, which has Bootwright: HOST/NAME[:TAG]@sha256:HEX",
+    },
     branch: { type: "string", value: "NAME", summary: "for init: the branch that is built (default: main)" },
     "dry-run": { type: "boolean", summary: "for init: say what would be written; exit 10" },
   },
@@ -38,6 +43,11 @@ export const ci = defineCommand({
         throw new BootwrightError("USAGE", `--${name} ${JSON.stringify(word)} is no name`, {
           hint: 'letters, digits and ".", "_", "-", "/"; labels of a runner with commas between',
         });
-    return ciInit(session, { role, runner, branch, dryRun: flags["dry-run"] ?? false });
+    const { container } = flags;
+    if (container !== undefined && !/^[A-Za-z0-9][\w./:-]*@sha256:[0-9a-f]{64}$/.test(container))
+      throw new BootwrightError("USAGE", `--container ${JSON.stringify(container)} is no image by digest`, {
+        hint: "what a tag leads to may change; its digest: bootwright oci inspect IMAGE",
+      });
+    return ciInit(session, { role, runner, container, branch, dryRun: flags["dry-run"] ?? false });
   },
 });

@@ -1,0 +1,182 @@
+/**
+ * The image that CI builds in (images/builder): made from this checkout for two architectures, pushed to a registry, pulled by
+ * other programs, and used as a container without root, where Bootwright builds by its sandbox. BOOTWRIGHT_TEST_FULL=1 also
+ * makes the variant with QEMU, and boots a machine in it.
+ */
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { runCli } from "../support/cli.ts";
+import { type ContainerResult, runInContainer } from "../support/container.ts";
+import { needProgram } from "../support/need-program.ts";
+import { dockerRegistry } from "../support/registry.ts";
+import { temporaryDir } from "../support/test-session.ts";
+
+const ROOT = path.join(import.meta.dirname, "../..");
+const FULL = process.env.BOOTWRIGHT_TEST_FULL === "1";
+
+interface ImageConfig {
+  readonly architecture: string;
+  readonly config: {
+    readonly Env: readonly string[];
+    readonly Entrypoint: readonly string[];
+    readonly Cmd: readonly string[];
+    readonly User: string;
+    readonly WorkingDir: string;
+  };
+}
+
+let checkout: string;
+let host: string;
+
+/** Where the program is: what `files` of the manifest names, with the modules that it needs. */
+beforeAll(async () => {
+  checkout = temporaryDir();
+  const modules = Object.keys(manifest().dependencies).map((name) => `node_modules/${name}`);
+  for (const name of ["images/builder", "package.json", ...manifest().files, ...modules]) {
+    if (!fs.existsSync(path.join(ROOT, name))) throw new Error(`the checkout has no ${name}: npm ci`);
+    fs.cpSync(path.join(ROOT, name), path.join(checkout, name), { recursive: true, preserveTimestamps: true });
+  }
+  for (const made of ["out", "bootwright.lock"])
+    fs.rmSync(path.join(checkout, "images/builder", made), { recursive: true, force: true });
+  host = (await dockerRegistry()).host;
+});
+
+const manifest = () =>
+  JSON.parse(fs.readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
+    readonly version: string;
+    readonly files: readonly string[];
+    readonly dependencies: Readonly<Record<string, string>>;
+  };
+
+/** Node comes from wherever npm takes packages on this machine. */
+const npmRegistry = () =>
+  execFileSync(needProgram("npm", "npm"), ["config", "get", "registry"], { encoding: "utf8" })
+    .trim()
+    .replace(/\/+$/, "");
+
+async function push(image: string): Promise<string> {
+  const reference = `${host}/bootwright/${image}:v${manifest().version}`;
+  const env = { NPM_REGISTRY: npmRegistry(), HOME: checkout, no_proxy: "127.0.0.1" };
+  const cwd = path.join(checkout, "images/builder");
+  const pushed = await runCli(["oci", "push", image, reference, "--plain-http"], { cwd, env });
+  expect(pushed.exit, pushed.stderr).toBe(0);
+  expect(pushed.stdout).toMatch(/@sha256:[0-9a-f]{64}\n$/);
+  return reference;
+}
+
+const skopeo = (...args: string[]): string =>
+  execFileSync(needProgram("skopeo", "skopeo"), ["--insecure-policy", ...args], {
+    ...{ encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], env: { HOME: checkout, NO_PROXY: "127.0.0.1" } },
+  });
+
+const from = (architecture: string) => ["--override-os", "linux", "--override-arch", architecture];
+
+const configOf = (reference: string, architecture: string): ImageConfig =>
+  JSON.parse(skopeo(...from(architecture), "inspect", "--tls-verify=false", "--config", `docker://${reference}`));
+
+/** Pulled by skopeo, unpacked by umoci: the directory of the root. */
+function unpack(reference: string, architecture: string): string {
+  const dir = temporaryDir();
+  const layout = path.join(dir, "layout");
+  skopeo(...from(architecture), "copy", "--src-tls-verify=false", `docker://${reference}`, `oci:${layout}:it`);
+  const mine = process.getuid!() === 0 ? [] : ["--rootless"];
+  const umoci = needProgram("umoci", "umoci");
+  execFileSync(umoci, ["unpack", ...mine, "--image", `${layout}:it`, path.join(dir, "bundle")], { stdio: "pipe" });
+  fs.rmSync(layout, { recursive: true });
+  return path.join(dir, "bundle/rootfs");
+}
+
+/** As the image's own config says; apt's settings and names of hosts are those of this machine. */
+function container(root: string, { config }: ImageConfig, mounts: Readonly<Record<string, string>>) {
+  const user = Number(config.User.split(":")[0]);
+  const ours = { "/etc/apt": "/etc/apt", "/etc/resolv.conf": "/etc/resolv.conf", "/etc/hosts": "/etc/hosts" };
+  for (const file of ["etc/resolv.conf", "etc/hosts"]) fs.writeFileSync(path.join(root, file), "");
+  const keyrings = "/usr/share/keyrings"; // Of the archives that apt's settings name.
+  const options = {
+    ...{ env: config.Env, workdir: config.WorkingDir, user },
+    mounts: { ...ours, [keyrings]: keyrings, ...mounts },
+  };
+  return async (...args: string[]): Promise<ContainerResult> =>
+    await runInContainer(root, args[0] === "sh" ? args : [...config.Entrypoint, ...args], options);
+}
+
+/** AArch64's number in an ELF header (e_machine). */
+const AARCH64 = 183;
+
+test("has each module that the program needs, and none that needs others", () => {
+  const text = fs.readFileSync(path.join(ROOT, "images/builder/bootwright.config.ts"), "utf8");
+  const listed = /MODULES = \[([^\]]*)\]/.exec(text)![1]!.match(/[@\w/-]+/g);
+  expect(listed).toEqual(Object.keys(manifest().dependencies));
+  for (const name of listed!) {
+    const own = JSON.parse(fs.readFileSync(path.join(ROOT, "node_modules", name, "package.json"), "utf8"));
+    expect(Object.keys(own.dependencies ?? {}), name).toEqual([]);
+  }
+});
+
+test("is one index of two platforms; in it an ordinary user builds without root", { timeout: 600_000 }, async () => {
+  const reference = await push("builder");
+  const raw = JSON.parse(skopeo("inspect", "--tls-verify=false", "--raw", `docker://${reference}`));
+  expect(raw.manifests.map(({ platform }: { platform: object }) => platform)).toEqual([
+    { architecture: "amd64", os: "linux" },
+    { architecture: "arm64", os: "linux" },
+  ]);
+
+  const arm = configOf(reference, "arm64");
+  expect(arm.architecture).toBe("arm64");
+  const armRoot = layerOf(reference, "arm64", ["usr/local/lib/node/bin/node", "usr/bin/bwrap"]);
+  for (const program of ["usr/local/lib/node/bin/node", "usr/bin/bwrap"])
+    expect(fs.readFileSync(path.join(armRoot, program)).readUInt16LE(18), program).toBe(AARCH64);
+
+  const own = configOf(reference, "amd64");
+  expect(own.config).toMatchObject({ Entrypoint: ["bootwright"], Cmd: ["--help"], User: "1000:1000" });
+  const root = unpack(reference, "amd64");
+  const work = temporaryDir();
+  fs.cpSync(path.join(ROOT, "examples/hello/bootwright.config.ts"), path.join(work, "bootwright.config.ts"));
+  const sandboxed = path.join(work, "sandboxed");
+  fs.mkdirSync(sandboxed);
+  fs.writeFileSync(
+    path.join(sandboxed, "bootwright.yaml"),
+    "name: sandboxed\ntrees: { root: { files: { /hello: hi } } }\nimages: { root: { kind: squashfs, tree: root } }\n",
+  );
+  fs.chmodSync(work, 0o777);
+  const run = container(root, own, { "/work": work });
+  expect(await run("--version")).toEqual({ exit: 0, output: `${manifest().version}\n` });
+  const doctor = await run("doctor", "--for", "build");
+  expect(doctor.output).toMatch(/^✓ sandbox/m);
+  for (const tool of ["bwrap", "gpgv", "debian-archive-keyring", "git"])
+    expect(doctor.output).toMatch(new RegExp(`^✓ ${tool} `, "m"));
+  const hello = await run("build");
+  expect(hello.exit, hello.output).toBe(0);
+  expect(fs.readFileSync(path.join(work, "out/hello.efi")).subarray(0, 2).toString()).toBe("MZ");
+  const squashfs = await run("-C", "sandboxed", "build");
+  expect(squashfs.exit, squashfs.output).toBe(0);
+  expect(fs.readFileSync(path.join(sandboxed, "out/root.squashfs")).subarray(0, 4).toString()).toBe("hsqs");
+  const git = "id -u && git --version && git ls-remote https://127.0.0.1:1/x 2>&1 | tail -1";
+  const shell = await run("sh", "-c", git);
+  expect(shell.output).toMatch(/^1000\ngit version .*\nfatal: unable to access .*Failed to connect/);
+});
+
+test.runIf(FULL)("with QEMU it boots what it builds", { timeout: 1_200_000 }, async () => {
+  const reference = await push("builder-qemu");
+  const root = unpack(reference, "amd64");
+  const work = temporaryDir();
+  fs.cpSync(path.join(ROOT, "examples/hello"), work, { recursive: true });
+  fs.chmodSync(work, 0o777);
+  const run = container(root, configOf(reference, "amd64"), { "/work": work });
+  const doctor = await run("doctor");
+  for (const tool of ["qemu-system-x86_64", "ovmf"]) expect(doctor.output).toMatch(new RegExp(`^✓ ${tool} `, "m"));
+  const tested = await run("test");
+  expect(tested.exit, tested.output).toBe(0);
+});
+
+/** Some files of an image's one layer, without unpacking the rest. */
+function layerOf(reference: string, architecture: string, files: readonly string[]): string {
+  const dir = temporaryDir();
+  skopeo(...from(architecture), "copy", "--src-tls-verify=false", `docker://${reference}`, `dir:${dir}/image`);
+  const { layers } = JSON.parse(fs.readFileSync(path.join(dir, "image/manifest.json"), "utf8"));
+  const blob = path.join(dir, "image", layers[0].digest.replace("sha256:", ""));
+  execFileSync(needProgram("tar", "tar"), ["-xzf", blob, "-C", dir, ...files]);
+  return dir;
+}
