@@ -7,10 +7,12 @@ import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import { didYouMean } from "../base/suggest.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
+import { isExtents } from "../formats/extents.ts";
 import type { FileTree } from "../formats/filetree.ts";
 import { loadDecisions } from "../stage/decision.ts";
 import type { Artifact } from "../store/artifact.ts";
 import { openBlobSource, openFileSource } from "../store/blob-source.ts";
+import { openExtentSource } from "../store/extent-bytes.ts";
 import type { Store } from "../store/store.ts";
 
 export type OpenArtifact =
@@ -56,6 +58,9 @@ export function openArtifact(ref: string, context: RefContext): OpenArtifact {
 
 function open(artifact: Artifact, { label, store }: { label: string; store: Store }): OpenArtifact {
   if (artifact.kind === "tree") return { kind: "tree", label, hash: artifact.hash, tree: store.getTree(artifact) };
+  // The digest of such a file is that of its bytes, which takes reading them.
+  if (artifact.kind === "extents")
+    return { kind: "file", label, hash: undefined, source: openExtentSource(store.blobs, store.getExtents(artifact)) };
   return { kind: "file", label, hash: artifact.hash, source: openBlobSource(store.blobs, artifact) };
 }
 
@@ -97,7 +102,8 @@ function byDigest(prefix: string, store: Store): Artifact {
       `sha256:${prefix} is the beginning of ${names.length} digests; give more of it`,
     );
   const { size } = fs.statSync(store.blobs.path(hash));
-  const isTree =
-    size >= 8 && store.blobs.read({ hash, size }, { length: 8 }).next().value?.toString("latin1") === "bwtree\0\x01";
-  return { kind: isTree ? "tree" : "blob", hash, size };
+  const start = size >= 8 ? [...store.blobs.read({ hash, size }, { length: 8 })][0] : undefined;
+  if (start !== undefined && isExtents(start))
+    return { kind: "extents", hash, size, length: store.getExtents({ hash, size }).size };
+  return { kind: start?.toString("latin1") === "bwtree\0\x01" ? "tree" : "blob", hash, size };
 }

@@ -1,10 +1,12 @@
 /** Builds images into `out/`. */
+import fs from "node:fs";
 import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import { formatDuration, formatSize } from "../base/size.ts";
 import { BundleUses } from "../catalog/uses.ts";
 import type { PlanContext } from "../plan/context.ts";
 import type { PlannedImage } from "../plan/planned-image.ts";
+import { wholeFile } from "../plan/whole-file.ts";
 import { explainGone, PackageGone } from "../source/fetch.ts";
 import { orderStages } from "../stage/graph.ts";
 import { type RunReport, runStages } from "../stage/scheduler.ts";
@@ -22,11 +24,17 @@ export interface BuildOptions {
   readonly images: readonly string[];
   /** File or directory to put the result in; default: out/. */
   readonly output?: string;
+  /** Say the digest of every image: that of a disk takes reading it. */
+  readonly digests?: boolean;
 }
 
 export interface BuiltImage {
   readonly image: PlannedImage;
   readonly artifact: Artifact;
+  /** Of the file's bytes, or of the tree; undefined where nobody asked for `digests` and finding it out takes time. */
+  readonly digest: string | undefined;
+  /** Bytes. */
+  readonly size: number;
   /** Absolute path of the result. */
   readonly file: string;
 }
@@ -34,12 +42,10 @@ export interface BuiltImage {
 export async function build(session: Session, options: BuildOptions): Promise<Report> {
   await using project = await openProject(session);
   const { built, run, request } = await buildImages(project, options);
-  const images = built.map(({ image, artifact, file }) => ({
-    name: image.name,
-    kind: image.kind,
-    file,
-    digest: `sha256:${artifact.hash}`,
-    size: artifact.size,
+  const images = built.map(({ image, file, digest, size }) => ({
+    ...{ name: image.name, kind: image.kind, file },
+    ...(digest !== undefined && { digest: `sha256:${digest}` }),
+    size,
   }));
   const next = built.find(({ image }) => image.esp !== undefined || image.direct !== undefined);
   const shown = (file: string) => path.relative(session.cwd, file) || ".";
@@ -53,9 +59,9 @@ export async function build(session: Session, options: BuildOptions): Promise<Re
   return {
     data: { images, unsigned, ran: run.ran, cached: run.cached, ms: Math.round(run.ms) },
     text: images
-      .map(({ file, size, digest }) => `${shown(file)}  ${formatSize(size)}  ${digest.slice(0, 19)}`)
+      .map(({ file, size, digest = "" }) => `${shown(file)}  ${formatSize(size)}  ${digest.slice(0, 19)}`.trimEnd())
       .join("\n"),
-    quiet: images.map(({ digest }) => digest).join("\n"),
+    quiet: images.flatMap(({ digest }) => digest ?? []).join("\n"),
     summary: `built in ${formatDuration(run.ms)}: ${run.ran} stage${run.ran === 1 ? "" : "s"} ran, ${run.cached} cached${suggestion}`,
   };
 }
@@ -75,14 +81,15 @@ export async function buildImages(
     ...(options.extra?.(image, plan.ctx) ?? []),
     ...(image.named === undefined ? [] : [image.named.release]),
   ]);
-  const targets = [...plan.images.map((image) => image.output), ...extras].map((ref) => ref.stage);
+  const whole = plan.images.map((image) => (options.digests ? wholeFile(plan.ctx, image) : undefined) ?? image.output);
+  const targets = [...plan.images.map((image) => image.output), ...whole, ...extras].map((ref) => ref.stage);
   const run = await runPlanned(project, targets);
   const output = options.output === undefined ? undefined : path.resolve(project.session.cwd, options.output);
   if (output !== undefined && plan.images.length > 1 && path.extname(output) !== "")
     throw new BootwrightError("USAGE", "--output names a file, but there are several images", {
       hint: "name a directory, or one image",
     });
-  const built = plan.images.map((image) => {
+  const built = plan.images.map((image, i): BuiltImage => {
     const artifact = run.output(image.output.stage, image.output.output);
     const key = run.stages.find((report) => report.stage === image.output.stage.name)!.key;
     const fileName = imageFileName(image, { project, run, key });
@@ -93,7 +100,9 @@ export async function buildImages(
           ? output
           : path.join(output, fileName);
     linkOutput(file, artifact, { store: project.store, project: project.configFile, name: image.name, key });
-    return { image, artifact, file };
+    const { kind, hash, size } = run.output(whole[i]!.stage, whole[i]!.output);
+    if (kind === "extents") return { image, artifact, file, digest: undefined, size: fs.statSync(file).size };
+    return { image, artifact, file, digest: hash, size };
   });
   noteBundles(project, plan);
   const all = built.length === Object.keys(project.config.images).length;

@@ -9,6 +9,7 @@ import type { ResolvedConfig } from "../config/resolved.ts";
 import type { PlannedImage } from "../plan/planned-image.ts";
 import type { OutputRef } from "../stage/stage.ts";
 import type { Artifact, TreeArtifact } from "../store/artifact.ts";
+import { assembledFile } from "../store/assembled-file.ts";
 import { materializedRoot } from "../store/materialize.ts";
 import { type BootSource, type Disk, type Machine, type MachineSpec, type Network, startMachine } from "../vm/index.ts";
 import { buildImages } from "./build.ts";
@@ -60,7 +61,10 @@ export async function prepareMachine(project: Project, choice: MachineChoice): P
   };
   const { built, run } = await buildImages(project, { images: [imageName], extra: needs });
   const { image } = built[0]!;
-  const file = (input: OutputRef | Artifact): string => store.blobs.path(resolved(input).hash);
+  const file = (input: OutputRef | Artifact): string => {
+    const artifact = resolved(input);
+    return artifact.kind === "extents" ? assembledFile(store, artifact) : store.blobs.path(artifact.hash);
+  };
   const resolved = (input: OutputRef | Artifact): Artifact =>
     "stage" in input ? run.output(input.stage, input.output) : input;
   const directory = (input: OutputRef<TreeArtifact>): string =>

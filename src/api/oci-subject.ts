@@ -66,13 +66,13 @@ export async function findSubject(
 async function buildNamed(session: Session, names: readonly string[]): Promise<readonly (readonly [string, Found])[]> {
   const [{ openProject }, { buildImages }] = await Promise.all([import("./project.ts"), import("./build.ts")]);
   await using project = await openProject(session);
-  const { built } = await buildImages(project, { images: names });
-  return built.map(({ image, artifact, file }) => {
+  const { built } = await buildImages(project, { images: names, digests: true });
+  return built.map(({ image, artifact, file, digest: hash, size }) => {
     const { kind } = image;
     if (kind === "oci") return [image.name, layoutAt(file, undefined)] as const;
     if (artifact.kind === "tree") return [image.name, { files: filesBelow(file), kind }] as const;
-    const { hash, size } = artifact;
-    return [image.name, { files: [{ file, title: path.basename(file), digest: { hash, size } }], kind }] as const;
+    const digest = { hash: hash!, size };
+    return [image.name, { files: [{ file, title: path.basename(file), digest }], kind }] as const;
   });
 }
 

@@ -36,6 +36,16 @@ describe("a file", () => {
     expect(names()).toEqual(["hello"]);
   });
 
+  it("in pieces is the store's own, put together", () => {
+    const { store, target, link, refs } = project();
+    const blob = store.blobs.put("disk");
+    const artifact = store.putExtents({ size: 8, extents: [{ offset: 4, length: 4, blob, from: 0 }] });
+    link(artifact);
+    expect(fs.readFileSync(target, "latin1")).toBe("\0\0\0\0disk");
+    expect(fs.statSync(target).ino).toBe(fs.statSync(path.join(store.dir, "files", artifact.hash)).ino);
+    expect(refs()).toEqual([{ kind: "extents", hash: artifact.hash }]);
+  });
+
   it("is replaced by another, and left alone when it is the same", () => {
     const { target, link, blob, names } = project();
     const one = blob("one");

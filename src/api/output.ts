@@ -1,5 +1,5 @@
 /**
- * `out/`: artifacts under names. Files are hard links to read-only blobs (copies where the store is on another file
+ * `out/`: artifacts under names. Files are hard links to read-only files of the store (copies where the store is on another file
  * system), directories are symbolic links that switch at once. A failed build touches none of them.
  */
 import fs from "node:fs";
@@ -7,7 +7,8 @@ import path from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { BootwrightError, ioError, systemCode } from "../base/errors.ts";
 import { ensureDir, removeQuietly, removeTree, temporaryName } from "../base/fs.ts";
-import type { Artifact, BlobArtifact, TreeArtifact } from "../store/artifact.ts";
+import type { Artifact, BlobArtifact, ExtentsArtifact, TreeArtifact } from "../store/artifact.ts";
+import { assembledFile } from "../store/assembled-file.ts";
 import { BlobMissing } from "../store/blobs.ts";
 import { materialize } from "../store/materialize.ts";
 import type { Store } from "../store/store.ts";
@@ -30,17 +31,23 @@ export function linkOutput(target: string, artifact: Artifact, { store, project,
       ...[project, name, artifact.kind, artifact.hash, artifact.size, key, systemClock.now()],
     );
   try {
-    if (artifact.kind === "blob") linkFile(target, { store, artifact });
-    else linkDirectory(target, { store, artifact });
+    if (artifact.kind === "tree") linkDirectory(target, { store, artifact });
+    else linkFile(target, filePath(store, artifact));
   } catch (error) {
     throw ioError("write", target, error);
   }
 }
 
-function linkFile(target: string, { store, artifact }: { store: Store; artifact: BlobArtifact }): void {
+/** The store's own file, which is there. Throws BLOB_DAMAGED. */
+function filePath(store: Store, artifact: BlobArtifact | ExtentsArtifact): string {
+  if (artifact.kind === "extents") return assembledFile(store, artifact);
   const blob = store.blobs.path(artifact.hash);
-  const wanted = fs.statSync(blob, { throwIfNoEntry: false });
-  if (wanted === undefined) throw new BlobMissing(artifact.hash);
+  if (!fs.existsSync(blob)) throw new BlobMissing(artifact.hash);
+  return blob;
+}
+
+function linkFile(target: string, file: string): void {
+  const wanted = fs.statSync(file);
   const there = fs.lstatSync(target, { throwIfNoEntry: false });
   if (there?.isDirectory())
     throw new BootwrightError("EXISTS", `${target} is a directory`, {
@@ -53,10 +60,10 @@ function linkFile(target: string, { store, artifact }: { store: Store; artifact:
   const temporary = temporaryName(target);
   try {
     try {
-      fs.linkSync(blob, temporary);
+      fs.linkSync(file, temporary);
     } catch (error) {
       if (!["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EACCES"].includes(systemCode(error) ?? "")) throw error;
-      fs.copyFileSync(blob, temporary, fs.constants.COPYFILE_FICLONE);
+      fs.copyFileSync(file, temporary, fs.constants.COPYFILE_FICLONE);
     }
     fs.renameSync(temporary, target);
   } catch (error) {

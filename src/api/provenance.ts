@@ -41,9 +41,10 @@ export async function provenance(session: Session, options: ProvenanceOptions): 
   const facts = await buildFacts(project, options);
   const { built, run, plan } = await buildImages(project, {
     images: [options.image],
+    digests: true,
     extra: (image, ctx) => Object.values(planProvenance(ctx, image, facts)),
   });
-  const { image, artifact, file } = built[0]!;
+  const { image, artifact, file, digest } = built[0]!;
   const planned = planProvenance(plan.ctx, image, facts);
   const written: { kind: string; file: string; digest: string }[] = [];
   const write = (kind: string, ending: string, bytes: Uint8Array | string) => {
@@ -57,14 +58,14 @@ export async function provenance(session: Session, options: ProvenanceOptions): 
     if (signer !== undefined && format === "slsa")
       write("envelope", ".intoto.jsonl", `${await signEnvelope(bytes, { payloadType: INTOTO_PAYLOAD, signer })}\n`);
   }
-  if (signer !== undefined && artifact.kind === "blob" && options.format === undefined)
+  if (signer !== undefined && artifact.kind !== "tree" && options.format === undefined)
     write("signature", ".sig", `${Buffer.from(await signer.signFile(fs.realpathSync(file))).toString("base64")}\n`);
   const shown = (name: string) => path.relative(session.cwd, name);
   return {
     data: {
       image: image.name,
       file,
-      digest: `sha256:${artifact.hash}`,
+      digest: `sha256:${digest!}`,
       written: written.map((one) => ({ ...one })),
     },
     text: written.map((one) => `${shown(one.file)}  ${one.kind}  ${one.digest.slice(0, 19)}`).join("\n"),

@@ -5,6 +5,7 @@ import type { ResolvedConfig } from "../config/resolved.ts";
 import type { PlannedImage } from "../plan/planned-image.ts";
 import { planProvenance } from "../plan/provenance.ts";
 import { planPublication } from "../plan/publications.ts";
+import { wholeFile } from "../plan/whole-file.ts";
 import { FILE_NAME } from "../publish/state.ts";
 import type { NewFile } from "../publish/target.ts";
 import { fillTemplate, type TemplateValues } from "../publish/template.ts";
@@ -44,11 +45,11 @@ export async function buildPublications(
     entries.map(({ name, entry }, i) => {
       const publication = planPublication(ctx, entry.image);
       const stated = facts[i] && planProvenance(ctx, publication.image, facts[i]);
-      return { name, entry, stated, ...publication };
+      return { name, entry, stated, ...publication, whole: wholeFile(ctx, publication.image) };
     }),
   );
-  const targets = planned.flatMap(({ image, release, stated }) => [
-    image.output.stage,
+  const targets = planned.flatMap(({ image, release, stated, whole }) => [
+    (whole ?? image.output).stage,
     ...(stated === undefined ? [] : [stated.slsa.stage, stated.spdx.stage, stated.cyclonedx.stage]),
     ...(release === undefined ? [] : [release.stage]),
     ...(image.named === undefined ? [] : [image.named.release.stage]),
@@ -60,9 +61,8 @@ export async function buildPublications(
       hint: `where the keys are: bootwright sign ${path.relative(session.cwd, dir)}; then here: bootwright attach`,
     });
   const output = (ref: OutputRef<BlobArtifact>) => run.output(ref.stage, ref.output) as BlobArtifact;
-  const built = planned.map(({ name, entry, image, release, stated }): BuiltPublication => {
-    const artifact = run.output(image.output.stage, image.output.output);
-    if (artifact.kind !== "blob")
+  const built = planned.map(({ name, entry, image, release, stated, whole }): BuiltPublication => {
+    if (whole === undefined)
       throw new BootwrightError(
         "UNSUPPORTED",
         `publish.${name}: the image ${image.name} is a directory; files are published`,
@@ -73,7 +73,7 @@ export async function buildPublications(
     const kernel =
       release === undefined ? "" : store.blobs.readAll(run.output(release.stage, release.output)).toString().trim();
     const key = run.stages.find((report) => report.stage === image.output.stage.name)!.key;
-    const { hash: sha256, size } = artifact;
+    const { hash: sha256, size } = output(whole);
     const about = {
       publication: name,
       image: image.name,

@@ -2,6 +2,7 @@
 import { systemClock } from "../base/clock.ts";
 import { EXIT } from "../base/error-codes.ts";
 import { formatSize } from "../base/size.ts";
+import { assembledFiles } from "../store/assembled-file.ts";
 import { cachesSize } from "../store/caches.ts";
 import { collect } from "../store/collect.ts";
 import { Store } from "../store/store.ts";
@@ -35,13 +36,19 @@ export async function store(session: Session, options: StoreOptions): Promise<Re
 function listReport(store: Store): Report {
   const caches = cachesSize(store.dir);
   const blobs = [...store.blobs.list()];
-  const bytes = blobs.reduce((sum, blob) => sum + blob.size, 0);
+  const inodes = new Set(blobs.map(({ inode }) => inode));
+  const assembled = assembledFiles(store.dir).filter(({ inode }) => !inodes.has(inode));
+  const bytes = [...blobs, ...assembled].reduce((sum, one) => sum + one.size, 0);
   const [{ results }] = store.db.all<{ results: number }>("SELECT count(*) AS results FROM results") as [
     { results: number },
   ];
-  const refs = store.db.all<{ project: string; name: string; kind: string; hash: string; size: number }>(
-    "SELECT project, name, kind, hash, size FROM refs ORDER BY project, name",
-  );
+  const refs = store.db
+    .all<{ project: string; name: string; kind: string; hash: string; size: number }>(
+      "SELECT project, name, kind, hash, size FROM refs ORDER BY project, name",
+    )
+    .map((ref) =>
+      ref.kind === "extents" && store.blobs.has(ref) ? { ...ref, size: store.getExtents(ref).size } : ref,
+    );
   const left = listTmp(store.dir).filter((entry) => !entry.alive).length;
   return {
     data: {
@@ -71,15 +78,16 @@ function verifyReport(store: Store, session: Session): Report {
   const report = verifyStore(store, (done) =>
     session.emit({ type: "stage.progress", stage: "verify", done, unit: "bytes", what: "hashing" }),
   );
-  const ok = report.damaged.length === 0;
+  const damaged = [...report.damaged, ...report.damagedFiles];
   return {
-    data: { blobs: report.blobs, bytes: report.bytes, damaged: [...report.damaged], incomplete: report.incomplete },
-    text: ok
-      ? `${report.blobs} blobs, ${formatSize(report.bytes)}: all have their digest`
-      : report.damaged.map((hash) => `damaged, dropped: sha256:${hash}`).join("\n"),
+    data: { blobs: report.blobs, bytes: report.bytes, damaged, incomplete: report.incomplete },
+    text:
+      damaged.length === 0
+        ? `${report.blobs} blobs, ${formatSize(report.bytes)}: all have their digest`
+        : damaged.map((hash) => `damaged, dropped: sha256:${hash}`).join("\n"),
     summary:
       report.incomplete === 0 ? "" : `${report.incomplete} results are forgotten; the next build makes them again`,
-    exit: ok ? EXIT.ok : EXIT.verification,
+    exit: damaged.length === 0 ? EXIT.ok : EXIT.verification,
   };
 }
 

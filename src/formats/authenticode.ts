@@ -18,6 +18,8 @@ import { type Certificate, OID } from "./x509.ts";
 
 const SPC_INDIRECT_DATA = "1.3.6.1.4.1.311.2.1.4";
 const SPC_PE_IMAGE_DATA = "1.3.6.1.4.1.311.2.1.15";
+/** Bytes that are read at once. A fresh buffer for each waits for the garbage collector. */
+const CHUNK = 512 * 1024;
 /** WIN_CERTIFICATE: length, revision 2.0, type PKCS #7 (UEFI 2.10 §32.2.4). */
 const CERTIFICATE_HEADER = 8;
 const REVISION_2 = 0x0200;
@@ -47,8 +49,10 @@ export function authenticodeDigest(source: ByteSource, name = "EFI program"): st
     [layout.checksumAt + 4, layout.entryAt],
     [layout.entryAt + 8, layout.end],
   ];
+  const buffer = Buffer.allocUnsafeSlow(CHUNK);
   for (const [from, to] of parts)
-    for (const chunk of readChunks(source, { offset: from, length: to - from, format: name })) hash.update(chunk);
+    for (const chunk of readChunks(source, { offset: from, length: to - from, format: name, buffer }))
+      hash.update(chunk);
   if (!layout.signed) hash.update(Buffer.alloc(padding(layout.end)));
   return hash.digest("hex");
 }
@@ -72,7 +76,7 @@ export function signedDigest(signature: Uint8Array, what: string): string {
   return Buffer.from(digest.next(DER.octetString).content).toString("hex");
 }
 
-/** The file with signatures added behind those that it has, in chunks. */
+/** The file with signatures added behind those that it has, in chunks; each is good until the next is asked for. */
 export function* attachSignatures(
   source: ByteSource,
   { signatures, name = "EFI program" }: { readonly signatures: readonly Uint8Array[]; readonly name?: string },
@@ -85,7 +89,7 @@ export function* attachSignatures(
   yield table;
 }
 
-/** The file without any signature, up to the zeros that signing put behind it. */
+/** The file without any signature, up to the zeros that signing put behind it; chunks as above. */
 export function* removeSignatures(source: ByteSource, name = "EFI program"): Generator<Uint8Array> {
   yield* withTable(source, { layout: readLayout(source, name), name, table: { start: 0, size: 0 } });
 }
@@ -161,7 +165,8 @@ function* withTable(
   head.writeUInt32LE(table.start, layout.entryAt);
   head.writeUInt32LE(table.size, layout.entryAt + 4);
   yield head;
-  yield* readChunks(source, { offset: head.length, length: layout.end - head.length, format: name });
+  const buffer = Buffer.allocUnsafeSlow(CHUNK);
+  yield* readChunks(source, { offset: head.length, length: layout.end - head.length, format: name, buffer });
 }
 
 function readTable(source: ByteSource, layout: Layout, name: string): readonly Uint8Array[] {

@@ -5,9 +5,9 @@ import { bodySize, EROFS_BLOCK, nidOf, writeInode } from "./erofs-inode.ts";
 import type { ErofsLayout, ErofsPiece } from "./erofs-layout.ts";
 import type { ErofsNode, ErofsPlan } from "./erofs-plan.ts";
 import { exactContent } from "./exact-content.ts";
-import type { ReadContent } from "./filetree.ts";
+import type { FileContent, ReadContent } from "./filetree.ts";
 import { SparseBatcher } from "./sparse-batcher.ts";
-import type { SparseWrite } from "./sparse-write.ts";
+import type { ImagePiece, SparseWrite } from "./sparse-write.ts";
 
 export interface ErofsVolume {
   readonly plan: ErofsPlan;
@@ -24,7 +24,11 @@ export const SUPERBLOCK_AT = 1024;
 const SUPERBLOCK_CHECKSUM = 0x1;
 const KEEPS_MTIME = 0x2;
 
-export function* writeVolume(volume: ErofsVolume, read: ReadContent): Generator<SparseWrite> {
+/** Contents of `refer` bytes and more are referred to, but for their ends. */
+export function* writeVolume(
+  volume: ErofsVolume,
+  { read, refer }: { read: ReadContent; refer: number },
+): Generator<ImagePiece> {
   const out = new SparseBatcher();
   /** Ends of contents whose inodes come later. */
   const tails = new Map<ErofsNode, Buffer>();
@@ -39,7 +43,9 @@ export function* writeVolume(volume: ErofsVolume, read: ReadContent): Generator<
         yield* out.write(volume.plan.sharedXattrs);
         break;
       default:
-        yield* contentBlocks(piece.node, { out, tails, read });
+        if (piece.node.content.kind === "file" && piece.node.content.content.size >= refer)
+          yield* referredBlocks(piece, piece.node.content.content, { out, tails, read });
+        else yield* contentBlocks(piece.node, { out, tails, read });
     }
   }
   yield* out.flush();
@@ -98,6 +104,27 @@ function wholeTail({ inode, content }: ErofsNode, read: ReadContent): Buffer {
 
 /** A reader may hand out one buffer again and again. */
 const copyOf = (chunk: Uint8Array): Buffer => Buffer.from(chunk);
+
+/** The end of the content is read: it goes beside the inode. */
+function* referredBlocks(
+  { block, node }: { block: number; node: ErofsNode },
+  content: FileContent,
+  { out, tails, read }: Reading & { out: SparseBatcher },
+): Generator<ImagePiece> {
+  const { inode } = node;
+  const length = inode.size - inode.tail;
+  yield* out.flush();
+  yield { offset: block * EROFS_BLOCK, content, from: 0, length };
+  out.seek(block * EROFS_BLOCK + length);
+  if (inode.tail === 0) return;
+  const pack = { hash: content.hash, size: content.size, ...content.pack };
+  const end: FileContent = {
+    hash: content.hash,
+    size: inode.tail,
+    pack: { ...pack, offset: (content.pack?.offset ?? 0) + length },
+  };
+  tails.set(node, Buffer.concat([...exactContent(end, { read, what: `EROFS: ${inode.path}` })].map(copyOf)));
+}
 
 function* contentBlocks(
   node: ErofsNode,

@@ -9,7 +9,7 @@ import { layOut } from "./erofs-layout.ts";
 import { planErofs } from "./erofs-plan.ts";
 import { writeVolume } from "./erofs-volume.ts";
 import type { FileTree, ReadContent } from "./filetree.ts";
-import type { SparseWrite } from "./sparse-write.ts";
+import { bytesOnly, type ImagePiece, type SparseWrite } from "./sparse-write.ts";
 import { seededUuid } from "./uuid.ts";
 
 export interface ErofsOptions {
@@ -31,6 +31,8 @@ export interface ErofsImage {
    * their buffer is used again, which keeps memory flat.
    */
   readonly writes: () => Generator<SparseWrite>;
+  /** The same, with contents of at least `refer` bytes as references, but for their last bytes. */
+  readonly pieces: (refer: number) => Generator<ImagePiece>;
 }
 
 /**
@@ -49,5 +51,10 @@ export function encodeErofs(tree: FileTree, { read, seed, epoch, label = "" }: E
     throw new BootwrightError("LIMIT_EXCEEDED", `EROFS: ${layout.blocks} blocks; the format holds at most 4294967295`);
   const uuid = seededUuid(seed, "erofs");
   const volume = { plan, layout, uuid: Buffer.from(uuid.replaceAll("-", ""), "hex"), label: name, epoch };
-  return { size: layout.blocks * EROFS_BLOCK, uuid, writes: () => writeVolume(volume, read) };
+  return {
+    size: layout.blocks * EROFS_BLOCK,
+    uuid,
+    writes: () => bytesOnly(writeVolume(volume, { read, refer: Number.POSITIVE_INFINITY })),
+    pieces: (refer) => writeVolume(volume, { read, refer }),
+  };
 }

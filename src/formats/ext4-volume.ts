@@ -19,9 +19,9 @@ import {
   writeDescriptor,
 } from "./ext4-superblock.ts";
 import { sealXattrBlock } from "./ext4-xattr.ts";
-import type { ReadContent } from "./filetree.ts";
+import type { FileContent, ReadContent } from "./filetree.ts";
 import { SparseBatcher } from "./sparse-batcher.ts";
-import type { SparseWrite } from "./sparse-write.ts";
+import type { ImagePiece, SparseWrite } from "./sparse-write.ts";
 
 export interface Ext4Volume {
   readonly plan: Ext4Plan;
@@ -36,8 +36,12 @@ export interface Ext4Volume {
   readonly seed: number;
 }
 
-export function* writeVolume(volume: Ext4Volume, read: ReadContent): Generator<SparseWrite> {
-  yield* new VolumeWriter(volume).write(read);
+/** Contents of `refer` bytes and more are referred to, not read. */
+export function* writeVolume(
+  volume: Ext4Volume,
+  { read, refer }: { read: ReadContent; refer: number },
+): Generator<ImagePiece> {
+  yield* new VolumeWriter(volume).write(read, refer);
 }
 
 /** Something of the groups that stands at a fixed block. */
@@ -57,7 +61,7 @@ class VolumeWriter {
     this.#fixtures = this.#plannedFixtures();
   }
 
-  *write(read: ReadContent): Generator<SparseWrite> {
+  *write(read: ReadContent, refer: number): Generator<ImagePiece> {
     const { plan, journal, uuid, seed } = this.#volume;
     for (const { inode, parent, items, plan: blocks } of plan.directories) {
       const dir = { items, inode: inode.number, parent, seed: inodeSeed(inode.number, seed) };
@@ -69,7 +73,8 @@ class VolumeWriter {
         yield* this.#at(inode.xattrBlock, sealXattrBlock(inode.xattrs.block, inode.xattrBlock, seed));
     if (journal !== undefined) yield* this.#content(journal, [encodeJournal(journal.size / EXT4_BLOCK, uuid)]);
     for (const { inode, content } of plan.files)
-      yield* this.#content(inode, exactContent(content, { read, what: `ext4: ${inode.path}` }));
+      if (content.size >= refer) yield* this.#reference(inode, content);
+      else yield* this.#content(inode, exactContent(content, { read, what: `ext4: ${inode.path}` }));
     yield* this.#fixturesBelow(Number.POSITIVE_INFINITY);
     yield* this.#out.flush();
   }
@@ -91,6 +96,25 @@ class VolumeWriter {
         left -= part;
         from += part;
       }
+    yield* this.#extentTree(inode);
+  }
+
+  /** As #content, without the bytes. */
+  *#reference(inode: Ext4Inode, content: FileContent): Generator<ImagePiece> {
+    let from = 0;
+    for (const { start, count } of inode.runs) {
+      yield* this.#fixturesBelow(start);
+      yield* this.#out.flush();
+      const offset = start * EXT4_BLOCK;
+      const length = Math.min(count * EXT4_BLOCK, content.size - from);
+      yield { offset, content, from, length };
+      this.#out.seek(offset + length);
+      from += length;
+    }
+    yield* this.#extentTree(inode);
+  }
+
+  *#extentTree(inode: Ext4Inode): Generator<SparseWrite> {
     if (inode.extentBlocks.length === 0) return;
     const { blocks } = encodeExtents(inode.runs, inode.extentBlocks, inodeSeed(inode.number, this.#volume.seed));
     for (const [i, block] of blocks.entries()) yield* this.#at(inode.extentBlocks[i]!, block);

@@ -14,7 +14,7 @@ import { type Ext4Plan, planInodes } from "./ext4-plan.ts";
 import { FIRST_INODE } from "./ext4-superblock.ts";
 import { type Ext4Volume, writeVolume } from "./ext4-volume.ts";
 import type { FileTree, ReadContent } from "./filetree.ts";
-import type { SparseWrite } from "./sparse-write.ts";
+import { bytesOnly, type ImagePiece, type SparseWrite } from "./sparse-write.ts";
 
 export interface Ext4Options {
   readonly read: ReadContent;
@@ -44,6 +44,8 @@ export interface Ext4Image {
    * their buffer is used again, which keeps memory flat.
    */
   readonly writes: () => Generator<SparseWrite>;
+  /** The same, with contents of at least `refer` bytes as references. */
+  readonly pieces: (refer: number) => Generator<ImagePiece>;
 }
 
 /**
@@ -67,7 +69,8 @@ export function encodeExt4(tree: FileTree, options: Ext4Options): Ext4Image {
   return {
     size: options.size ?? layout.blocks * EXT4_BLOCK,
     uuid: uuid.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"),
-    writes: () => writeVolume(volume, read),
+    writes: () => bytesOnly(writeVolume(volume, { read, refer: Number.POSITIVE_INFINITY })),
+    pieces: (refer) => writeVolume(volume, { read, refer }),
   };
 }
 

@@ -21,8 +21,8 @@ import {
 } from "./fat-directory.ts";
 import { FAT_COPIES, type FatLayout, planFat, smallestFat } from "./fat-layout.ts";
 import { type FatName, FatNamer, fatLabel } from "./fat-names.ts";
-import { baseName, parentPath, safePath } from "./filetree.ts";
-import type { SparseWrite } from "./sparse-write.ts";
+import { baseName, type FileContent, parentPath, safePath } from "./filetree.ts";
+import { bytesOnly, type ImagePiece, type SparseWrite } from "./sparse-write.ts";
 
 export type FatItem = FatFile | { readonly type: "directory"; readonly path: string };
 
@@ -33,6 +33,8 @@ export interface FatFile {
   /** Bytes. */
   readonly size: number;
   readonly read: () => Iterable<Uint8Array>;
+  /** What `pieces` may refer to instead. */
+  readonly content?: FileContent;
 }
 
 export interface FatOptions {
@@ -57,6 +59,8 @@ export interface FatImage {
   readonly type: 16 | 32;
   /** The ranges that hold data, in rising order; any number of times. */
   readonly writes: () => Generator<SparseWrite>;
+  /** The same, with contents of at least `refer` bytes as references where the files have them. */
+  readonly pieces: (refer: number) => Generator<ImagePiece>;
 }
 
 /**
@@ -75,25 +79,22 @@ export function encodeFat(items: Iterable<FatItem>, options: FatOptions): FatIma
   const volumeId = Number.parseInt(digestOf(options.seed).hash.slice(0, 8), 16);
   const boot = { layout, label, volumeId, hiddenSectors: options.hiddenSectors ?? 0 };
   const size = options.size ?? layout.totalSectors * sectorSize;
-  return {
-    size,
-    type: layout.type,
-    *writes() {
-      yield { offset: 0, bytes: encodeBootSector(boot) };
-      if (layout.type === 32) {
-        const info = encodeFsInfo({ sectorSize, free: layout.clusters - placed.used, next: 2 + placed.used });
-        yield { offset: sectorSize, bytes: info };
-        yield { offset: 6 * sectorSize, bytes: encodeBootSector(boot) };
-        yield { offset: 7 * sectorSize, bytes: info };
-      }
-      const table = encodeTable(layout, placed);
-      for (let copy = 0; copy < FAT_COPIES; copy++)
-        yield { offset: (layout.reservedSectors + copy * layout.fatSectors) * sectorSize, bytes: table };
-      const rootBytes = encodeDirectory(root, { layout, stamp, label });
-      if (layout.type === 16) yield { offset: layout.dataOffset - layout.rootEntries * FAT_SLOT, bytes: rootBytes };
-      yield* writeData(placed, { layout, stamp, label });
-    },
+  const pieces = function* (refer: number): Generator<ImagePiece> {
+    yield { offset: 0, bytes: encodeBootSector(boot) };
+    if (layout.type === 32) {
+      const info = encodeFsInfo({ sectorSize, free: layout.clusters - placed.used, next: 2 + placed.used });
+      yield { offset: sectorSize, bytes: info };
+      yield { offset: 6 * sectorSize, bytes: encodeBootSector(boot) };
+      yield { offset: 7 * sectorSize, bytes: info };
+    }
+    const table = encodeTable(layout, placed);
+    for (let copy = 0; copy < FAT_COPIES; copy++)
+      yield { offset: (layout.reservedSectors + copy * layout.fatSectors) * sectorSize, bytes: table };
+    const rootBytes = encodeDirectory(root, { layout, stamp, label });
+    if (layout.type === 16) yield { offset: layout.dataOffset - layout.rootEntries * FAT_SLOT, bytes: rootBytes };
+    yield* writeData(placed, { layout, stamp, label, refer });
   };
+  return { size, type: layout.type, pieces, writes: () => bytesOnly(pieces(Number.POSITIVE_INFINITY)) };
 }
 
 interface Directory {
@@ -280,7 +281,10 @@ function encodeDirectory(dir: Directory, context: DirectoryContext): Buffer {
   return layout.type === 16 && dir.parent === undefined ? out.subarray(0, at) : out;
 }
 
-function* writeData(placed: Placement, context: DirectoryContext): Generator<SparseWrite> {
+function* writeData(
+  placed: Placement,
+  { refer, ...context }: DirectoryContext & { refer: number },
+): Generator<ImagePiece> {
   const { layout } = context;
   let offset = layout.dataOffset;
   const withOffsets = function* (chunks: Iterable<Uint8Array>): Generator<SparseWrite> {
@@ -295,6 +299,12 @@ function* writeData(placed: Placement, context: DirectoryContext): Generator<Spa
     yield* withOffsets(out.pad(layout.clusterSize));
   }
   for (const { source } of placed.files) {
+    if (source.content !== undefined && source.size >= refer) {
+      yield* withOffsets(out.flush());
+      yield { offset, content: source.content, from: 0, length: source.size };
+      offset += alignUp(source.size, layout.clusterSize);
+      continue;
+    }
     let written = 0;
     for (const chunk of source.read()) {
       written += chunk.length;

@@ -1,8 +1,32 @@
+import type { FileContent } from "./filetree.ts";
+
 /** What an image writer yields: only the ranges that hold data, in rising order, so that free space stays a hole in the file. */
 export interface SparseWrite {
   /** Bytes from the start of the image. */
   readonly offset: number;
   readonly bytes: Uint8Array;
+}
+
+/** A range of an image that is a range of a content: whoever has the content need not have it copied. */
+export interface ContentRange {
+  /** Bytes from the start of the image. */
+  readonly offset: number;
+  readonly content: FileContent;
+  /** Where in the content the range begins. */
+  readonly from: number;
+  /** Bytes. */
+  readonly length: number;
+}
+
+/** What an image writer yields to who takes contents by reference. */
+export type ImagePiece = SparseWrite | ContentRange;
+
+/** For who takes bytes only: of a writer that was told to refer to nothing. */
+export function* bytesOnly(pieces: Iterable<ImagePiece>): Generator<SparseWrite> {
+  for (const piece of pieces) {
+    if (!("bytes" in piece)) throw new Error("a content is referred to where its bytes are wanted");
+    yield piece;
+  }
 }
 
 const ZEROS = new Uint8Array(1024 * 1024);

@@ -6,12 +6,11 @@ import { encodeErofs } from "../formats/erofs.ts";
 import { encodeExt4 } from "../formats/ext4.ts";
 import type { FileTree, ReadContent } from "../formats/filetree.ts";
 import { GPT_ALIGNMENT, type NewPartition } from "../formats/gpt.ts";
-import { SparseBatcher } from "../formats/sparse-batcher.ts";
-import type { SparseWrite } from "../formats/sparse-write.ts";
+import type { ImagePiece } from "../formats/sparse-write.ts";
 import { seededUuid } from "../formats/uuid.ts";
 import type { BlobInput, TreeInput } from "../stage/stage.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
-import type { Store } from "../store/store.ts";
+import { LEAST_EXTENT } from "../store/extents-writer.ts";
 
 export type PartitionContent =
   /** A file system that can be written to, with a journal; without a tree it is empty. */
@@ -34,10 +33,10 @@ export interface DiskPartition {
   readonly size?: number | "rest" | undefined;
 }
 
-/** A partition's content: its size, and the ranges that hold data. */
+/** A partition's content: its size, and the ranges that hold data, in rising order. */
 export interface Volume {
   readonly partition: NewPartition;
-  readonly writes: () => Iterable<SparseWrite>;
+  readonly pieces: () => Iterable<ImagePiece>;
 }
 
 export interface PartitionOptions {
@@ -46,7 +45,6 @@ export interface PartitionOptions {
   readonly epoch: number;
   readonly tree: FileTree | undefined;
   readonly file: BlobArtifact | undefined;
-  readonly store: Store;
   readonly read: ReadContent;
 }
 
@@ -56,7 +54,7 @@ export function partitionVolume(
   size: number | undefined,
   options: PartitionOptions,
 ): Volume {
-  const { seed, epoch, tree = EMPTY, file, store, read } = options;
+  const { seed, epoch, tree = EMPTY, file, read } = options;
   const own = { read, seed: `${seed} ${label}`, epoch, label };
   const place = { type, id: seededUuid(seed, `partition ${label}`), name: label };
   const readonlyPlace = (needed: number) => ({ ...place, size: atLeast(needed, { size, label }), readonly: true });
@@ -65,20 +63,20 @@ export function partitionVolume(
       const used = tree.reduce((sum, entry) => sum + (entry.type === "file" ? entry.content.size : 0), 0);
       const room = size === undefined ? { free: Math.ceil(used / 4) } : { size };
       const volume = encodeExt4(tree, { ...own, journal: true, ...room });
-      return { partition: { ...place, size: volume.size }, writes: volume.writes };
+      return { partition: { ...place, size: volume.size }, pieces: () => volume.pieces(LEAST_EXTENT) };
     }
     case "erofs": {
       const volume = encodeErofs(tree, own);
-      return { partition: readonlyPlace(volume.size), writes: volume.writes };
+      return { partition: readonlyPlace(volume.size), pieces: () => volume.pieces(LEAST_EXTENT) };
     }
     case "file": {
       const room =
         size ?? alignUp(file!.size * (1 + (content.spare ?? 0)), content.spare === undefined ? 1 : GPT_ALIGNMENT);
       const partition = { ...place, size: atLeast(file!.size, { size: room, label }), readonly: true };
-      return { partition, writes: () => fileWrites(store, file!) };
+      return { partition, pieces: () => wholeContent(file!) };
     }
     default:
-      return { partition: { ...place, size: size ?? 0 }, writes: () => [] };
+      return { partition: { ...place, size: size ?? 0 }, pieces: () => [] };
   }
 }
 
@@ -94,9 +92,5 @@ function atLeast(needed: number, { size = needed, label }: { size?: number | und
   return size;
 }
 
-/** Zeros stay holes. */
-function* fileWrites(store: Store, file: BlobArtifact): Generator<SparseWrite> {
-  const out = new SparseBatcher();
-  for (const bytes of store.blobs.read(file, { buffer: Buffer.allocUnsafeSlow(1024 * 1024) })) yield* out.write(bytes);
-  yield* out.flush();
-}
+const wholeContent = ({ hash, size }: BlobArtifact): readonly ImagePiece[] =>
+  size === 0 ? [] : [{ offset: 0, content: { hash, size }, from: 0, length: size }];

@@ -1,6 +1,6 @@
-/** The stage that writes a whole disk in one pass: partition table, EFI system partition, and the partitions behind it. */
+/** The stage that lays out a whole disk in one pass: partition table, EFI system partition, and the partitions behind it. */
 import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
-import type { BlobArtifact } from "../store/artifact.ts";
+import type { ExtentsArtifact } from "../store/artifact.ts";
 import type { DiskPartition } from "./disk-partition.ts";
 import type { EfiArchitecture } from "./esp.ts";
 
@@ -34,12 +34,12 @@ export type DiskInputs = {
 };
 
 /** Throws LIMIT_EXCEEDED when files do not fit their partition, or the partitions the disk. */
-export function diskStage(options: DiskStageOptions): Stage<DiskInputs, { image: BlobArtifact }> {
+export function diskStage(options: DiskStageOptions): Stage<DiskInputs, { image: ExtentsArtifact }> {
   const { architecture, espSize, partitions, sectorSize, size, seed, epoch } = options;
-  return defineStage<DiskInputs, { image: BlobArtifact }>({
+  return defineStage<DiskInputs, { image: ExtentsArtifact }>({
     name: options.name,
     kind: "disk-image",
-    version: 2,
+    version: 3,
     inputs: {
       boot: options.boot,
       files: options.files.map((file) => file.content),

@@ -1,19 +1,19 @@
-/** Writes a whole disk in one pass: partition table, EFI system partition, and the partitions behind it. */
+/** Lays out a whole disk in one pass: partition table, EFI system partition, and the partitions behind it. */
 import { alignUp } from "../base/bytes.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { encodeFat } from "../formats/fat.ts";
 import { GPT_ALIGNMENT, planGpt } from "../formats/gpt.ts";
 import { partitionType } from "../formats/partition-types.ts";
-import type { SparseWrite } from "../formats/sparse-write.ts";
 import { seededUuid } from "../formats/uuid.ts";
 import type { StageContext } from "../stage/stage.ts";
-import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
+import type { ExtentsArtifact } from "../store/artifact.ts";
+import { ExtentsWriter, LEAST_EXTENT } from "../store/extents-writer.ts";
 import { partitionVolume, type Volume } from "./disk-partition.ts";
 import { type DiskInputs, type DiskStageOptions, treeInput } from "./disk-stage.ts";
 import { espFiles } from "./esp-stage.ts";
 
 /** Throws LIMIT_EXCEEDED when files do not fit their partition, or the partitions the disk. */
-export function writeDisk(options: DiskStageOptions, ctx: Context): { image: BlobArtifact } {
+export function writeDisk(options: DiskStageOptions, ctx: Context): { image: ExtentsArtifact } {
   const { sectorSize, size, seed } = options;
   const reader = ctx.store.reader({ reuse: true });
   try {
@@ -22,13 +22,10 @@ export function writeDisk(options: DiskStageOptions, ctx: Context): { image: Blo
       volumes.map((volume) => volume.partition),
       { diskId: seededUuid(seed, "disk"), sectorSize, ...(size !== undefined && { size }) },
     );
-    const writes = function* (): Generator<SparseWrite> {
-      yield* gpt.head;
-      for (const [i, volume] of volumes.entries())
-        for (const { offset, bytes } of volume.writes()) yield { offset: gpt.partitions[i]!.offset + offset, bytes };
-      yield* gpt.tail;
-    };
-    return { image: blobArtifact(ctx.store.blobs.putSparse(writes(), gpt.size)) };
+    const image = new ExtentsWriter(ctx.store);
+    image.add([...gpt.head, ...gpt.tail], 0);
+    for (const [i, volume] of volumes.entries()) image.add(volume.pieces(), gpt.partitions[i]!.offset);
+    return { image: image.done(gpt.size) };
   } finally {
     reader.close();
   }
@@ -46,7 +43,7 @@ function espVolume(options: DiskStageOptions, { inputs, store }: Context): Volum
   const type = partitionType("esp", "amd64");
   return {
     partition: { type, id: seededUuid(seed, `partition ${espLabel}`), name: espLabel, size: espSize },
-    writes: fat.writes,
+    pieces: () => fat.pieces(LEAST_EXTENT),
   };
 }
 
@@ -64,7 +61,7 @@ function partitionVolumes(
     const file = partition.content.kind === "file" ? contents.shift() : undefined;
     return (size: number | undefined) =>
       partitionVolume(partition, size, {
-        ...{ seed, epoch, file, store, read },
+        ...{ seed, epoch, file, read },
         tree: tree === undefined ? undefined : store.getTree(tree),
       });
   });

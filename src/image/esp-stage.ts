@@ -79,7 +79,11 @@ export function espFiles(
   { architecture, files }: Pick<EspStageOptions, "architecture" | "files">,
   { inputs, store }: { inputs: { boot: BlobArtifact; files: readonly BlobArtifact[] }; store: Store },
 ): FatItem[] {
-  const file = (blob: BlobArtifact): EspFile => ({ size: blob.size, read: () => store.blobs.read(blob) });
+  const file = (blob: BlobArtifact): EspFile => ({
+    size: blob.size,
+    read: () => store.blobs.read(blob),
+    content: { hash: blob.hash, size: blob.size },
+  });
   return espItems({
     architecture,
     boot: file(inputs.boot),

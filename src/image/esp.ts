@@ -1,7 +1,7 @@
 /** What lies where on an EFI system partition: the files that firmware looks for, by architecture (UEFI 2.10, 3.5.1.1). */
 import { BootwrightError } from "../base/errors.ts";
 import type { FatItem } from "../formats/fat.ts";
-import { safePath } from "../formats/filetree.ts";
+import { type FileContent, safePath } from "../formats/filetree.ts";
 
 export type EfiArchitecture = "amd64" | "arm64" | "i386" | "riscv64" | "loong64";
 
@@ -21,6 +21,8 @@ export interface EspFile {
   /** Bytes. */
   readonly size: number;
   readonly read: () => Iterable<Uint8Array>;
+  /** Where the store has it. */
+  readonly content?: FileContent;
 }
 
 export interface EspOptions {
@@ -39,7 +41,7 @@ export function espItems(options: EspOptions): FatItem[] {
     const path = safePath(name, "ESP", { absolute: true });
     if (path.toUpperCase() === bootPath)
       throw new BootwrightError("TREE_CONFLICT", `ESP: ${name} is the boot program's own place`);
-    items.push({ type: "file", path, size: file.size, read: file.read });
+    items.push({ type: "file", path, ...file });
   }
   return items;
 }

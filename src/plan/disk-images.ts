@@ -6,8 +6,8 @@ import type { DiskPartition, PartitionContent } from "../image/disk-partition.ts
 import { diskStage } from "../image/disk-stage.ts";
 import { fixedIdentityStage } from "../image/fixed-identity.ts";
 import { commandStage } from "../stage/command.ts";
-import { blobOf, type OutputRef } from "../stage/stage.ts";
-import type { BlobArtifact } from "../store/artifact.ts";
+import { blobOf, extentsOf, type OutputRef } from "../stage/stage.ts";
+import type { BlobArtifact, ExtentsArtifact } from "../store/artifact.ts";
 import type { PlanContext } from "./context.ts";
 import { espDefaults } from "./efi-images.ts";
 import { espContents, type Find } from "./esp-contents.ts";
@@ -16,6 +16,7 @@ import { toolrootTree } from "./sources.ts";
 import { squashfsOf } from "./tree-images.ts";
 import { planTree } from "./trees.ts";
 import { slotImage } from "./updates.ts";
+import { wholeFile } from "./whole-file.ts";
 
 type DiskSection = ImageSection<"disk">;
 
@@ -40,22 +41,22 @@ export function planDisk(
     espLabel: image.layout === undefined ? undefined : "esp-a",
   });
   const fileName = `${name}.${SUFFIX[format]}`;
-  const output = inFormat(ctx, { name, fileName, format, raw: blobOf(disk, "image") });
+  const output = inFormat(ctx, { name, fileName, format, raw: extentsOf(disk, "image") });
   return { ...common, kind: "disk", output, fileName, sectorSize, diskFormat: format, esp: () => output };
 }
 
 /** The raw disk in a hypervisor's format, by qemu-img; then what it draws by lot is replaced. */
 function inFormat(
   ctx: PlanContext,
-  options: { name: string; fileName: string; format: DiskSection["format"]; raw: OutputRef<BlobArtifact> },
-): OutputRef<BlobArtifact> {
+  options: { name: string; fileName: string; format: DiskSection["format"]; raw: OutputRef<ExtentsArtifact> },
+): OutputRef<BlobArtifact | ExtentsArtifact> {
   const { name, fileName, format, raw } = options;
   if (format === "raw") return raw;
   const converted = commandStage({
     name: format === "qcow2" ? `disk:${name}` : `disk-${format}:${name}`,
     toolroot: toolrootTree(ctx, ["qemu-utils"]),
     argv: convertCommand(format),
-    inputs: { disk: raw },
+    inputs: { disk: wholeFile(ctx, { name, output: raw })! },
     outputs: ["image"],
   });
   const image = blobOf(converted, "image");
@@ -90,7 +91,7 @@ function slotPartitions(
     size: image.espSize,
   };
   const slots = Object.entries(image.slots).flatMap(([slot, { size }]): DiskPartition[] => {
-    const file = slotImage(find(slot), name);
+    const file = slotImage(ctx, find(slot), name);
     const first: DiskPartition = { label: `${slot}-a`, type, content: { kind: "file", file, spare: SPARE }, size };
     return both ? [first, { label: `${slot}-b`, type, content: { kind: "like", label: `${slot}-a` } }] : [first];
   });
@@ -107,12 +108,12 @@ function extraPartition(
   const { type, image, size } = part;
   const guid = type.includes("-") && type.length === 36 ? type : typeOf(ctx, type as PartitionType);
   if (image === undefined) return { label, type: guid, content: { kind: "empty" }, size };
-  const { output } = find(image);
-  if (output.kind !== "blob")
+  const file = wholeFile(ctx, find(image));
+  if (file === undefined)
     throw new BootwrightError("UNSUPPORTED", `partition ${label} of ${name} holds ${image}, which is a directory`, {
       hint: "hold single files: pack a tree as erofs or squashfs",
     });
-  return { label, type: guid, content: { kind: "file", file: output as OutputRef<BlobArtifact> }, size };
+  return { label, type: guid, content: { kind: "file", file }, size };
 }
 
 function dataPartition(ctx: PlanContext, { data }: DiskSection): DiskPartition[] {

@@ -9,6 +9,7 @@ import type { PlanContext } from "./context.ts";
 import { architecture } from "./efi-programs.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
 import { localBlob } from "./sources.ts";
+import { wholeFile } from "./whole-file.ts";
 
 /** Plans an image by name. */
 export type Find = (name: string) => PlannedImage;
@@ -34,13 +35,11 @@ export interface EspWish {
 }
 
 export function espContents(ctx: PlanContext, { name, items, find, menu }: EspWish): EspContents {
-  const images = items.filter((item) => typeof item === "string").map(find);
+  const images = items
+    .filter((item) => typeof item === "string")
+    .map(find)
+    .map((image) => ({ ...image, output: singleFile(ctx, image, name) }));
   if (images.length === 0) throw new BootwrightError("CONFIG_INVALID", `image ${name} contains no image to boot`);
-  for (const image of images)
-    if (image.output.kind !== "blob")
-      throw new BootwrightError("UNSUPPORTED", `image ${name} contains ${image.name}, which is a directory`, {
-        hint: "contain UKIs, EFI files and single files",
-      });
   const programs = images.filter(({ addonOf }) => addonOf === undefined);
   const { first, boot, files, places } =
     menu === undefined ? plain(ctx, programs) : planBootMenu(ctx, { name, menu, entries: programs });
@@ -57,6 +56,14 @@ export function espContents(ctx: PlanContext, { name, items, find, menu }: EspWi
     files: [...files, ...addons, ...given],
     common: { name, ...(first.direct && { direct: first.direct }), agent: first.agent ?? false },
   };
+}
+
+function singleFile(ctx: PlanContext, image: PlannedImage, name: string): OutputRef<BlobArtifact> {
+  const file = wholeFile(ctx, image);
+  if (file !== undefined) return file;
+  throw new BootwrightError("UNSUPPORTED", `image ${name} contains ${image.name}, which is a directory`, {
+    hint: "contain UKIs, EFI files and single files",
+  });
 }
 
 /** The first image is the boot program, the others lie beside it. */

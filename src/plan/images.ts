@@ -52,7 +52,7 @@ export function planImage(ctx: PlanContext, name: string): PlannedImage {
       case "pxe":
         return planNetboot(ctx, { name, image, find });
       case "sha256sums":
-        return planChecksums({ name, image, find });
+        return planChecksums(ctx, { name, image, find });
       case "verity-signature":
         return planVeritySignature(ctx, { name, image });
       case "verity-tree":

@@ -12,6 +12,7 @@ import { bootEsp, espDefaults } from "./efi-images.ts";
 import { espContents, type Find } from "./esp-contents.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
 import { toolrootTree } from "./sources.ts";
+import { wholeFile } from "./whole-file.ts";
 
 export function planEsp(
   ctx: PlanContext,
@@ -38,12 +39,13 @@ export function planIso(
   const { boot, common } = espContents(ctx, { name, items: [image.boot], find });
   const esp = blobOf(espImageStage({ ...espDefaults(ctx), name: `iso-esp:${name}`, boot, files: [] }), "image");
   const payload = image.payload.map((item, i) => {
-    const { output, fileName } = find(item);
-    if (output.kind !== "blob")
+    const carried = find(item);
+    const content = wholeFile(ctx, carried);
+    if (content === undefined)
       throw new BootwrightError("UNSUPPORTED", `image ${name} carries ${item}, which is a directory`, {
         hint: "carry single files: pack a tree as squashfs or tar",
       });
-    return { input: `payload-${i}`, path: `payload/${fileName}`, content: output as OutputRef<BlobArtifact> };
+    return { input: `payload-${i}`, path: `payload/${carried.fileName}`, content };
   });
   const { argv, env } = isoCommand({ label: image.label, files: payload, epoch: ctx.config.epoch });
   const inputs = { esp, ...Object.fromEntries(payload.map(({ input, content }) => [input, content])) };

@@ -1,7 +1,7 @@
 /** What planning says of an image: what to build, and the ways in which it can be booted. */
 import type { ResolvedConfig } from "../config/resolved.ts";
 import type { BlobInput, OutputRef } from "../stage/stage.ts";
-import type { BlobArtifact, TreeArtifact } from "../store/artifact.ts";
+import type { BlobArtifact, ExtentsArtifact, TreeArtifact } from "../store/artifact.ts";
 
 export type ImageSection<
   K extends ResolvedConfig["images"][string]["kind"] = ResolvedConfig["images"][string]["kind"],
@@ -42,5 +42,5 @@ export interface PlannedImage {
   /** Of an add-on: the UKI that it lies beside. */
   readonly addonOf?: string;
   /** A FAT image that firmware boots from; made only when it is booted that way. */
-  readonly esp?: () => OutputRef<BlobArtifact>;
+  readonly esp?: () => OutputRef<BlobArtifact | ExtentsArtifact>;
 }

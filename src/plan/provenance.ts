@@ -5,11 +5,12 @@ import { billStage } from "../provenance/bill-stage.ts";
 import { type BuildFacts, slsaPredicate } from "../provenance/slsa.ts";
 import { statementStage } from "../provenance/statement-stage.ts";
 import { blobOf, type OutputRef } from "../stage/stage.ts";
-import type { BlobArtifact } from "../store/artifact.ts";
+import type { BlobArtifact, TreeArtifact } from "../store/artifact.ts";
 import { packedKernels, packedPackages, packedTrees } from "./bill-parts.ts";
 import type { PlanContext } from "./context.ts";
 import { imageMaterials, stageRoles } from "./materials.ts";
 import type { PlannedImage } from "./planned-image.ts";
+import { wholeFile } from "./whole-file.ts";
 
 export interface PlannedProvenance {
   /** An in-toto statement whose predicate is SLSA's. */
@@ -22,6 +23,7 @@ export interface PlannedProvenance {
 export function planProvenance(ctx: PlanContext, image: PlannedImage, facts: BuildFacts): PlannedProvenance {
   return ctx.once(`provenance:${image.name}:${canonicalJson(facts as unknown as Json)}`, () => {
     const { config } = ctx;
+    const artifact = wholeFile(ctx, image) ?? (image.output as OutputRef<TreeArtifact>);
     const roles = stageRoles(image.output.stage);
     const materials = imageMaterials(roles, ctx.pins);
     const request = {
@@ -30,12 +32,12 @@ export function planProvenance(ctx: PlanContext, image: PlannedImage, facts: Bui
     };
     const statement = statementStage({
       name: `provenance:${image.name}`,
-      ...{ artifact: image.output, fileName: image.fileName },
+      ...{ artifact, fileName: image.fileName },
       ...{ predicateType: PREDICATES.slsa, predicate: slsaPredicate(request, { facts, materials }) },
     });
     const bill = billStage({
       name: `bill:${image.name}`,
-      ...{ artifact: image.output, fileName: image.fileName, version: config.version, epoch: config.epoch },
+      ...{ artifact, fileName: image.fileName, version: config.version, epoch: config.epoch },
       ...{ toolVersion: facts.version, packages: packedPackages(materials) },
       ...{ trees: packedTrees(image.output.stage, roles), kernels: packedKernels(roles) },
     });

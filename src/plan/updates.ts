@@ -15,6 +15,7 @@ import { architecture } from "./efi-programs.ts";
 import { espContents, type Find } from "./esp-contents.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
 import { localBlob, packageRoot } from "./sources.ts";
+import { wholeFile } from "./whole-file.ts";
 
 /** Trees of the script with its settings, and of minisign with its libraries. */
 export function updaterTrees(ctx: PlanContext): readonly TreeInput[] {
@@ -46,7 +47,7 @@ export function planUpdate(
   const { boot, files } = espContents(ctx, { name, items: disk.esp, find, menu: disk.menu });
   const esp = espImageStage({ ...espDefaults(ctx), name: `esp:${name}`, boot, files });
   const images: Record<string, BlobInput> = { esp: blobOf(esp, "image") };
-  for (const slot of Object.keys(disk.slots)) images[slot] = slotImage(find(slot), name);
+  for (const slot of Object.keys(disk.slots)) images[slot] = slotImage(ctx, find(slot), name);
   const number = keyName(parseMinisignKey(loadPublicKey(key, ctx.config.dir), keyFiles(key.file).public).id);
   const stage = updateBundle({
     name: `update:${name}`,
@@ -60,9 +61,10 @@ export function planUpdate(
   return { name, kind: "update", output: treeOf(stage, "tree"), fileName: name };
 }
 
-export function slotImage({ output, name: slot }: PlannedImage, name: string): OutputRef<BlobArtifact> {
-  if (output.kind === "blob") return output as OutputRef<BlobArtifact>;
-  throw new BootwrightError("UNSUPPORTED", `a slot of ${name} holds ${slot}, which is a directory`, {
+export function slotImage(ctx: PlanContext, image: PlannedImage, name: string): OutputRef<BlobArtifact> {
+  const file = wholeFile(ctx, image);
+  if (file !== undefined) return file;
+  throw new BootwrightError("UNSUPPORTED", `a slot of ${name} holds ${image.name}, which is a directory`, {
     hint: "hold single files: pack a tree as erofs or squashfs",
   });
 }

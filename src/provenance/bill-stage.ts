@@ -7,14 +7,14 @@ import { installedPackages } from "../formats/installed-packages.ts";
 import { encodeSpdx } from "../formats/spdx.ts";
 import { distinctFiles } from "../formats/tree-size.ts";
 import { type BlobInput, defineStage, type OutputRef, type Stage, type TreeInput } from "../stage/stage.ts";
-import { type Artifact, type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
+import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
 import type { Store } from "../store/store.ts";
 import { packageUrl } from "./material.ts";
 import { artifactSubjects } from "./statement-stage.ts";
 
 export interface BillOptions {
   readonly name: string;
-  readonly artifact: OutputRef;
+  readonly artifact: OutputRef<BlobArtifact | TreeArtifact>;
   readonly fileName: string;
   readonly version: string | undefined;
   readonly toolVersion: string;
@@ -28,7 +28,7 @@ export interface BillOptions {
 }
 
 type BillInputs = {
-  readonly artifact: OutputRef;
+  readonly artifact: OutputRef<BlobArtifact | TreeArtifact>;
   readonly trees: readonly TreeInput[];
   readonly releases: readonly BlobInput[];
   readonly configs: readonly BlobInput[];
@@ -62,7 +62,7 @@ export function billStage(options: BillOptions): Stage<BillInputs, { spdx: BlobA
     },
     outputs: ["spdx", "cyclonedx"],
     run: async ({ inputs, store, signal }) => {
-      const about = inputs.artifact as Artifact;
+      const about = inputs.artifact;
       const subjects = artifactSubjects(about, { store, fileName });
       const bill: Bill = {
         ...{ name: fileName, version, seed: about.hash, created: epoch, toolVersion },

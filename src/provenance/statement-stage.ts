@@ -4,12 +4,12 @@ import type { Json } from "../base/json.ts";
 import { encodeStatement, type StatementSubject } from "../formats/intoto.ts";
 import { isOciIndex, isOciManifest, parseOciIndex } from "../formats/oci.ts";
 import { defineStage, type OutputRef, type Stage } from "../stage/stage.ts";
-import { type Artifact, type BlobArtifact, blobArtifact } from "../store/artifact.ts";
+import { type BlobArtifact, blobArtifact, type TreeArtifact } from "../store/artifact.ts";
 import type { Store } from "../store/store.ts";
 
 export interface StatementOptions {
   readonly name: string;
-  readonly artifact: OutputRef;
+  readonly artifact: OutputRef<BlobArtifact | TreeArtifact>;
   /** Its name under out/. */
   readonly fileName: string;
   readonly predicateType: string;
@@ -22,8 +22,8 @@ export function statementStage({
   fileName,
   predicateType,
   predicate,
-}: StatementOptions): Stage<{ artifact: OutputRef }, { statement: BlobArtifact }> {
-  return defineStage<{ artifact: OutputRef }, { statement: BlobArtifact }>({
+}: StatementOptions): Stage<{ artifact: OutputRef<BlobArtifact | TreeArtifact> }, { statement: BlobArtifact }> {
+  return defineStage<{ artifact: OutputRef<BlobArtifact | TreeArtifact> }, { statement: BlobArtifact }>({
     name,
     kind: "statement",
     version: 1,
@@ -31,7 +31,7 @@ export function statementStage({
     params: { fileName, predicateType, predicate },
     outputs: ["statement"],
     run: async ({ inputs, store }) => {
-      const subjects = artifactSubjects(inputs.artifact as Artifact, { store, fileName });
+      const subjects = artifactSubjects(inputs.artifact, { store, fileName });
       return { statement: blobArtifact(store.blobs.put(encodeStatement({ subjects, predicateType, predicate }))) };
     },
   });
@@ -39,7 +39,7 @@ export function statementStage({
 
 /** A file is itself; a container image is its manifest, by which registries know it; any other directory is its files. */
 export function artifactSubjects(
-  artifact: Artifact,
+  artifact: BlobArtifact | TreeArtifact,
   { store, fileName }: { readonly store: Store; readonly fileName: string },
 ): readonly StatementSubject[] {
   if (artifact.kind === "blob") return [{ name: fileName, sha256: artifact.hash }];

@@ -27,11 +27,14 @@ export interface InputRecord {
 /** The operating system and processor that a command runs on; REAPI's platform lexicon names. */
 const PLATFORM = { ISA: process.arch === "arm64" ? "arm-a64" : "x86-64", OSFamily: "linux" };
 
+/** Of inputs that are an encoding: their contents travel as blobs of their own. */
+const SUFFIX = { blob: "", tree: ".tree", extents: ".extents" } as const satisfies Record<Artifact["kind"], string>;
+
 export function stageKey(stage: AnyStage, resolve: (stage: AnyStage, output: string) => Artifact): KeyRecord {
   const inputs: Record<string, InputRecord> = {};
   const files: InputFile[] = [];
   const add = (name: string, artifact: Artifact, from?: string) => {
-    const path = `inputs/${name}${artifact.kind === "tree" ? ".tree" : ""}`;
+    const path = `inputs/${name}${SUFFIX[artifact.kind]}`;
     inputs[name] = { kind: artifact.kind, hash: artifact.hash, ...(from === undefined ? {} : { from }) };
     files.push({ path, digest: { hash: artifact.hash, size: artifact.size } });
   };

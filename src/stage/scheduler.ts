@@ -182,7 +182,7 @@ async function decide(stage: AnyStage, decision: DecideOptions): Promise<StageRe
 
 /** A pinned stage whose bytes came here by another way (another project, another pin of the same file) has its result. */
 function pinnedResult(stage: AnyStage, { key, store }: { key: string; store: Store }): StageResult | undefined {
-  if (stage.pinned === undefined || !Object.values(stage.pinned).every((artifact) => store.blobs.has(artifact)))
+  if (stage.pinned === undefined || !Object.values(stage.pinned).every((artifact) => store.has(artifact)))
     return undefined;
   const result = { key, stage: stage.name, outputs: stage.pinned, ms: 0 };
   store.record(result);
@@ -259,9 +259,10 @@ function forgetResultsWith(hash: string, order: readonly AnyStage[], { store, pr
   // A pinned tree would count as present while its own encoding is there.
   for (const row of guilty)
     for (const artifact of Object.values(JSON.parse(row.outputs) as Outputs))
-      if (artifact.kind === "tree") store.blobs.remove(artifact.hash);
+      if (artifact.kind !== "blob") store.blobs.remove(artifact.hash);
   return guilty.length > 0;
 }
 
-const bytesOf = (outputs: Outputs): number => Object.values(outputs).reduce((sum, artifact) => sum + artifact.size, 0);
+const bytesOf = (outputs: Outputs): number =>
+  Object.values(outputs).reduce((sum, one) => sum + (one.kind === "extents" ? one.length : one.size), 0);
 const mainDigest = (stage: AnyStage, outputs: Outputs): string => outputs[stage.outputs[0] ?? ""]?.hash ?? "";

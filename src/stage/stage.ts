@@ -4,7 +4,7 @@
  */
 import type { Emit } from "../base/events.ts";
 import type { Json } from "../base/json.ts";
-import type { Artifact, BlobArtifact, TreeArtifact } from "../store/artifact.ts";
+import type { Artifact, BlobArtifact, ExtentsArtifact, TreeArtifact } from "../store/artifact.ts";
 import type { Store } from "../store/store.ts";
 import type { CommandSpec } from "./action.ts";
 
@@ -57,6 +57,7 @@ export interface OutputRef<A extends Artifact = Artifact> {
 export type Input<A extends Artifact = Artifact> = A | OutputRef<A>;
 export type BlobInput = Input<BlobArtifact>;
 export type TreeInput = Input<TreeArtifact>;
+export type ExtentsInput = Input<ExtentsArtifact>;
 export type Inputs = Readonly<Record<string, Input | readonly Input[] | undefined>>;
 export type Outputs = Readonly<Record<string, Artifact>>;
 
@@ -89,8 +90,9 @@ const refOf =
     kind,
   });
 
-/** Refers to a file, or a tree, that a stage will give; a name that it does not give does not compile. */
+/** Refers to a file, a tree, or a file in pieces, that a stage will give; a name that it does not give does not compile. */
 export const blobOf = refOf<BlobArtifact>("blob");
 export const treeOf = refOf<TreeArtifact>("tree");
+export const extentsOf = refOf<ExtentsArtifact>("extents");
 
 export const isRef = (input: Input): input is OutputRef => "stage" in input;

@@ -1,4 +1,4 @@
-/** What stages give and take: a file or a file tree, named by digest. */
+/** What stages give and take: a file, a file that is put together from others, or a file tree, named by digest. */
 import type { Digest } from "../base/digest.ts";
 
 export interface BlobArtifact extends Digest {
@@ -10,7 +10,14 @@ export interface TreeArtifact extends Digest {
   readonly kind: "tree";
 }
 
-export type Artifact = BlobArtifact | TreeArtifact;
+/** A file whose bytes lie in other blobs. The digest and size are those of the canonical encoding of its extents (formats/extents.ts). */
+export interface ExtentsArtifact extends Digest {
+  readonly kind: "extents";
+  /** Bytes of the file itself. */
+  readonly length: number;
+}
+
+export type Artifact = BlobArtifact | TreeArtifact | ExtentsArtifact;
 
 export const blobArtifact = (digest: Digest): BlobArtifact => ({ kind: "blob", hash: digest.hash, size: digest.size });
 export const treeArtifact = (digest: Digest): TreeArtifact => ({ kind: "tree", hash: digest.hash, size: digest.size });

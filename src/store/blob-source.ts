@@ -16,8 +16,9 @@ export function openFileSource(file: string): ByteSource & Disposable {
 function sourceOfFd(fd: number, size: number): ByteSource & Disposable {
   return {
     size,
-    read: (offset, length) => {
-      const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, size - offset)));
+    read: (offset, length, into) => {
+      const wanted = Math.max(0, Math.min(length, size - offset));
+      const bytes = into !== undefined && into.length >= wanted ? into.subarray(0, wanted) : Buffer.allocUnsafe(wanted);
       let done = 0;
       while (done < bytes.length) {
         const got = fs.readSync(fd, bytes, done, bytes.length - done, offset + done);

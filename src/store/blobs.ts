@@ -156,6 +156,21 @@ export class Blobs {
     return digest;
   }
 
+  /** A file of the store under its digest as well, as a second name of the same bytes. */
+  putLink(file: string): Digest {
+    const digest = hashFile(file);
+    if (this.#keep(digest)) return digest;
+    const temporary = this.temporary();
+    try {
+      fs.linkSync(file, temporary);
+    } catch (error) {
+      throw ioError("write to the store", temporary, error);
+    }
+    this.#settle(temporary, digest);
+    removeQuietly(temporary); // A rename to another name of the same file leaves both: another process was first.
+    return digest;
+  }
+
   /** A fresh name under `tmp/`: on the store's file system, and cleaned after a crash. */
   temporary(): string {
     return path.join(this.#tmp, `${process.pid}-${randomBytes(8).toString("hex")}`);
@@ -210,11 +225,11 @@ export class Blobs {
     fs.rmSync(this.path(hash), { force: true });
   }
 
-  *list(): Generator<{ hash: string; size: number; mtimeMs: number }> {
+  *list(): Generator<{ hash: string; size: number; mtimeMs: number; inode: number }> {
     for (const dir of readNames(this.#root).sort()) {
       for (const name of readNames(path.join(this.#root, dir)).sort()) {
         const stat = fs.statSync(path.join(this.#root, dir, name), { throwIfNoEntry: false });
-        if (stat !== undefined) yield { hash: name, size: stat.size, mtimeMs: stat.mtimeMs };
+        if (stat !== undefined) yield { hash: name, size: stat.size, mtimeMs: stat.mtimeMs, inode: stat.ino };
       }
     }
   }
@@ -294,7 +309,7 @@ function requireDigest(got: Digest, want: Digest, what: string): void {
   );
 }
 
-function writeAll(fd: number, bytes: Uint8Array, offset: number | null): void {
+export function writeAll(fd: number, bytes: Uint8Array, offset: number | null): void {
   let done = 0;
   while (done < bytes.length)
     done += fs.writeSync(fd, bytes, done, bytes.length - done, offset === null ? null : offset + done);

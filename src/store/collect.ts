@@ -5,9 +5,11 @@
  */
 import fs from "node:fs";
 import path from "node:path";
+import type { Digest } from "../base/digest.ts";
 import { removeTree } from "../base/fs.ts";
 import { decodeTree } from "../formats/filetree-codec.ts";
 import type { Artifact } from "./artifact.ts";
+import { assembledFiles } from "./assembled-file.ts";
 import { cachesSize, removeCaches } from "./caches.ts";
 import type { Store } from "./store.ts";
 import { listTmp } from "./tmp.ts";
@@ -29,7 +31,17 @@ const TICK_MS = 20;
 /** `keep` in bytes; `dryRun` counts only. */
 export function collect(store: Store, options: { keep: number; dryRun?: boolean; now: number }): CollectReport {
   const sizes = new Map<string, { size: number; mtimeMs: number }>();
-  for (const { hash, size, mtimeMs } of store.blobs.list()) sizes.set(hash, { size, mtimeMs });
+  const inodes = new Set<number>();
+  for (const { hash, size, mtimeMs, inode } of store.blobs.list()) {
+    sizes.set(hash, { size, mtimeMs });
+    inodes.add(inode);
+  }
+  const files = assembledFiles(store.dir);
+  // What has two names in the store takes its room once.
+  for (const { hash, size, inode } of files) {
+    const blob = sizes.get(hash);
+    if (blob !== undefined && !inodes.has(inode)) sizes.set(hash, { ...blob, size: blob.size + size });
+  }
   const running = others(store);
   // What a running build writes now has no result yet: leave all that is younger than the oldest of them.
   const youngerThan = Math.min(options.now, ...running.map((build) => build.started)) - TICK_MS;
@@ -37,7 +49,7 @@ export function collect(store: Store, options: { keep: number; dryRun?: boolean;
   const plan = () => {
     const live = new Set<string>();
     for (const ref of store.db.all<{ kind: string; hash: string; size: number }>("SELECT kind, hash, size FROM refs"))
-      reach(store, ref as Artifact, live);
+      reach(store, ref as Digest & Pick<Artifact, "kind">, live);
     const needed = new Set(store.db.all<{ key: string }>("SELECT DISTINCT key FROM uses").map((row) => row.key));
     const rows = store.db.all<{ key: string; outputs: string }>(
       "SELECT key, outputs FROM results ORDER BY used DESC, key",
@@ -77,7 +89,8 @@ export function collect(store: Store, options: { keep: number; dryRun?: boolean;
   if (!options.dryRun) {
     for (const { file } of listTmp(store.dir).filter((entry) => !entry.alive))
       fs.rmSync(file, { recursive: true, force: true });
-    dropRoots(store, live);
+    dropUnneeded(store, "roots", live);
+    dropUnneeded(store, "files", live);
   }
   const total = [...sizes.values()].reduce((n, { size }) => n + size, 0);
   const caches = cachesSize(store.dir);
@@ -94,17 +107,19 @@ export function collect(store: Store, options: { keep: number; dryRun?: boolean;
   };
 }
 
-/** All blobs that an artifact needs: itself, and for a tree its contents and packs. */
-export function reach(store: Store, artifact: Artifact, into: Set<string>): void {
+/** All blobs that an artifact needs: itself, for a tree its contents and packs, for a file in pieces what they lie in. */
+export function reach(store: Store, artifact: Digest & Pick<Artifact, "kind">, into: Set<string>): void {
   if (into.has(artifact.hash)) return;
   into.add(artifact.hash);
-  if (artifact.kind !== "tree") return;
+  if (artifact.kind === "blob") return;
   try {
-    for (const entry of decodeTree(store.blobs.readAll(artifact))) {
-      if (entry.type === "file") into.add(entry.content.pack?.hash ?? entry.content.hash);
-    }
+    if (artifact.kind === "extents") for (const { blob } of store.getExtents(artifact).extents) into.add(blob.hash);
+    else
+      for (const entry of decodeTree(store.blobs.readAll(artifact))) {
+        if (entry.type === "file") into.add(entry.content.pack?.hash ?? entry.content.hash);
+      }
   } catch {
-    // A damaged tree reaches nothing; using it is an error that makes it again.
+    // A damaged encoding reaches nothing; using it is an error that makes it again.
   }
 }
 
@@ -135,11 +150,12 @@ function dropDead(store: Store): void {
 }
 
 /**
- * Unpacked toolroots are made again in a second; they go when their tree goes, and never under a running build: one may have
- * begun since the collection did, and may find a root there at any moment, so that each removal asks anew.
+ * Unpacked toolroots and files that were put together are made again in a second; they go when their artifact goes, and never
+ * under a running build: one may have begun since the collection did, and may find them there at any moment, so that each
+ * removal asks anew.
  */
-function dropRoots(store: Store, live: ReadonlySet<string>): void {
-  const dir = path.join(store.dir, "roots");
+function dropUnneeded(store: Store, kind: "roots" | "files", live: ReadonlySet<string>): void {
+  const dir = path.join(store.dir, kind);
   if (!fs.existsSync(dir)) return;
   for (const name of fs.readdirSync(dir)) {
     if (live.has(name)) continue;

@@ -2,10 +2,13 @@
 import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import { systemClock } from "../base/clock.ts";
+import type { Digest } from "../base/digest.ts";
 import { ensureDir } from "../base/fs.ts";
+import { decodeExtents, type ExtentList, encodeExtents } from "../formats/extents.ts";
 import type { FileContent, FileTree, PackRef } from "../formats/filetree.ts";
 import { decodeTree, encodeTree } from "../formats/filetree-codec.ts";
-import { type Artifact, type TreeArtifact, treeArtifact } from "./artifact.ts";
+import { type Artifact, type ExtentsArtifact, type TreeArtifact, treeArtifact } from "./artifact.ts";
+import { isAssembled } from "./assembled-file.ts";
 import { BlobMissing, Blobs } from "./blobs.ts";
 import { IndexDb } from "./index-db.ts";
 import { isAlive, processIdentity } from "./lease.ts";
@@ -48,6 +51,23 @@ export class Store {
     const tree = decodeTree(this.blobs.readAll(artifact));
     this.#remember(artifact.hash, tree);
     return tree;
+  }
+
+  putExtents(list: ExtentList): ExtentsArtifact {
+    const { hash, size } = this.blobs.put(encodeExtents(list));
+    return { kind: "extents", hash, size, length: list.size };
+  }
+
+  getExtents(digest: Digest): ExtentList {
+    return decodeExtents(this.blobs.readAll(digest));
+  }
+
+  /** True when the artifact's blob is there, and of a file in pieces the file itself or all pieces. */
+  has(artifact: Artifact): boolean {
+    if (!this.blobs.has(artifact)) return false;
+    if (artifact.kind !== "extents" || isAssembled(this.dir, artifact)) return true;
+    const blobs = new Map(this.getExtents(artifact).extents.map(({ blob }) => [blob.hash, blob]));
+    return [...blobs.values()].every((blob) => this.blobs.has(blob));
   }
 
   /** A file's bytes in chunks, wherever they lie. */
@@ -97,7 +117,7 @@ export class Store {
     );
     if (row === undefined) return undefined;
     const outputs = JSON.parse(row.outputs) as Record<string, Artifact>;
-    if (!Object.values(outputs).every((artifact) => this.blobs.has(artifact))) return undefined;
+    if (!Object.values(outputs).every((artifact) => this.has(artifact))) return undefined;
     return { key, stage: row.stage, outputs, ms: row.ms };
   }
 

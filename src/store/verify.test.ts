@@ -31,7 +31,7 @@ describe("verifyStore", () => {
     const store = storeWithResults();
     const progress: number[] = [];
     const report = verifyStore(store, (done) => progress.push(done));
-    expect(report).toEqual({ blobs: 3, bytes: progress.at(-1), damaged: [], incomplete: 0 });
+    expect(report).toEqual({ blobs: 3, bytes: progress.at(-1), damaged: [], damagedFiles: [], incomplete: 0 });
     expect(progress).toHaveLength(3);
     expect(store.lookup("tree")).toBeDefined();
   });

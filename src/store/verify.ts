@@ -1,6 +1,10 @@
-/** `store verify`: hashes every blob; what does not match its name is dropped, and results that need it are forgotten. */
+/**
+ * `store verify`: hashes every blob, and compares files that were put together with their parts; what is wrong is dropped, and
+ * results that need it are forgotten.
+ */
 import fs from "node:fs";
 import type { Artifact } from "./artifact.ts";
+import { assembledFiles, assembledPath, isIntact } from "./assembled-file.ts";
 import { hashFile } from "./blobs.ts";
 import { reach } from "./collect.ts";
 import type { Store } from "./store.ts";
@@ -11,6 +15,8 @@ export interface VerifyReport {
   readonly bytes: number;
   /** Hashes of blobs whose bytes were wrong; they are gone now. */
   readonly damaged: readonly string[];
+  /** Files that were put together, by the hash of their extents, whose bytes were wrong; they are gone now. */
+  readonly damagedFiles: readonly string[];
   /** Results that named a blob that is not there; forgotten, so that the next build makes them again. */
   readonly incomplete: number;
 }
@@ -28,6 +34,15 @@ export function verifyStore(store: Store, onProgress: (done: number) => void = (
     bytes += size;
     onProgress(bytes);
   }
+  const damagedFiles: string[] = [];
+  for (const { hash, size } of assembledFiles(store.dir)) {
+    if (!isRight(store, hash)) {
+      damagedFiles.push(hash);
+      fs.rmSync(assembledPath(store.dir, hash), { force: true });
+    }
+    bytes += size;
+    onProgress(bytes);
+  }
   const incomplete: string[] = [];
   for (const row of store.db.all<{ key: string; outputs: string }>("SELECT key, outputs FROM results")) {
     const reached = new Set<string>();
@@ -36,9 +51,19 @@ export function verifyStore(store: Store, onProgress: (done: number) => void = (
     // What is not in the list but on the disk was made meanwhile, by a build that runs beside.
     if ([...reached].every((hash) => there.has(hash) || fs.existsSync(store.blobs.path(hash)))) continue;
     incomplete.push(row.key);
-    // A tree with holes is worse than none: a pinned one would count as present.
-    for (const artifact of Object.values(outputs)) if (artifact.kind === "tree") store.blobs.remove(artifact.hash);
+    // An encoding with holes is worse than none: a pinned tree would count as present.
+    for (const artifact of Object.values(outputs)) if (artifact.kind !== "blob") store.blobs.remove(artifact.hash);
   }
   store.forget(incomplete);
-  return { blobs: there.size + damaged.length, bytes, damaged, incomplete: incomplete.length };
+  return { blobs: there.size + damaged.length, bytes, damaged, damagedFiles, incomplete: incomplete.length };
+}
+
+/** Where its extents or their blobs are gone, nobody can say, and it is made anew with them. */
+function isRight(store: Store, hash: string): boolean {
+  try {
+    const { size } = fs.statSync(store.blobs.path(hash));
+    return isIntact(store, { hash, size });
+  } catch {
+    return false;
+  }
 }

@@ -68,8 +68,10 @@ export function ukiStage(options: UkiStageOptions): Stage<UkiInputs, { image: Bl
     run: async ({ inputs, store }) => {
       const { assembleUki } = await import("./uki.ts");
       const { blobs } = store;
+      // One for all: each section is written before the next is read.
+      const buffer = Buffer.allocUnsafeSlow(1024 * 1024);
       const content = (blob: BlobArtifact | undefined): UkiContent | undefined =>
-        blob === undefined ? undefined : { size: blob.size, read: () => blobs.read(blob) };
+        blob === undefined ? undefined : { size: blob.size, read: () => blobs.read(blob, { buffer }) };
       const bytes = (blob: BlobArtifact | undefined): Uint8Array | undefined =>
         blob === undefined ? undefined : blobs.readAll(blob);
       using stubSource = openBlobSource(blobs, inputs.stub!);

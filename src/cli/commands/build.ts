@@ -18,8 +18,8 @@ export const build = defineCommand({
     { run: "bootwright build --profile debug", says: "with a profile of the config" },
     { run: "bootwright build hello --quiet", says: "print only its digest" },
   ],
-  run: async ({ args, flags, session }) => {
+  run: async ({ args, flags, session, resultOnly }) => {
     const api = await import("../../api/build.ts");
-    return api.build(session, { images: args, ...given({ output: flags.output }) });
+    return api.build(session, { images: args, digests: resultOnly, ...given({ output: flags.output }) });
   },
 });
