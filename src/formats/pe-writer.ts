@@ -7,6 +7,7 @@ import { alignUp } from "../base/bytes.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { type ByteSource, readExactly } from "./byte-source.ts";
 import { ChunkBatcher } from "./chunk-batcher.ts";
+import type { FileContent } from "./filetree.ts";
 import {
   PE_DIRECTORY_DEBUG,
   PE_DIRECTORY_SECURITY,
@@ -15,6 +16,7 @@ import {
   type PeSection,
   readPe,
 } from "./pe.ts";
+import type { ImagePiece } from "./sparse-write.ts";
 
 export interface NewSection {
   /** At most 8 ASCII bytes. */
@@ -26,6 +28,8 @@ export interface NewSection {
   /** Default: initialized data, readable. */
   readonly characteristics?: number;
   readonly read: () => Iterable<Uint8Array>;
+  /** What `pieces` may refer to instead. */
+  readonly content?: FileContent;
 }
 
 export const PE_DATA = 0x4000_0040; // IMAGE_SCN_CNT_INITIALIZED_DATA | IMAGE_SCN_MEM_READ
@@ -41,6 +45,8 @@ export interface AppendedPe {
   /** Bytes of the whole file. */
   readonly size: number;
   readonly chunks: () => Generator<Uint8Array>;
+  /** The ranges that hold data, in rising order, with contents of at least `refer` bytes as references where sections have them. */
+  readonly pieces: (refer: number) => Generator<ImagePiece>;
 }
 
 /**
@@ -61,19 +67,38 @@ export function appendPeSections(stub: ByteSource, options: AppendOptions): Appe
     sections: [...old.sections, ...fresh.sections],
     fresh: fresh.sections,
   });
+  const oldBytes = function* (): Generator<{ offset: number; bytes: Uint8Array }> {
+    for (const [i, { rawSize, rawOffset }] of old.sections.entries()) {
+      if (rawSize === 0) continue;
+      const { rawOffset: offset, rawSize: length, name } = kept[i]!;
+      yield { offset: rawOffset, bytes: readExactly(stub, { offset, length, format: `EFI stub section ${name}` }) };
+    }
+  };
   return {
     size: fresh.end,
+    *pieces(refer) {
+      yield { offset: 0, bytes: header };
+      yield* oldBytes();
+      for (const [i, section] of options.sections.entries()) {
+        let offset = fresh.sections[i]!.rawOffset;
+        if (section.content !== undefined && section.size >= refer)
+          yield { offset, content: section.content, from: 0, length: section.size };
+        else
+          for (const bytes of contentOf(section)) {
+            yield { offset, bytes };
+            offset += bytes.length;
+          }
+      }
+    },
     *chunks() {
       const out = new ChunkBatcher();
       yield* out.write(header);
-      for (const [i, section] of old.sections.entries()) {
-        if (section.rawSize === 0) continue;
-        const { rawOffset, rawSize, name } = kept[i]!;
-        yield* out.write(readExactly(stub, { offset: rawOffset, length: rawSize, format: `EFI stub section ${name}` }));
+      for (const { bytes } of oldBytes()) {
+        yield* out.write(bytes);
         yield* out.pad(pe.fileAlignment);
       }
       for (const section of options.sections) {
-        yield* writeContent(out, section);
+        for (const chunk of contentOf(section)) yield* out.write(chunk);
         yield* out.pad(pe.fileAlignment);
       }
       yield* out.flush();
@@ -188,12 +213,12 @@ function encodeHeader(
   return head;
 }
 
-function* writeContent(out: ChunkBatcher, section: NewSection): Generator<Uint8Array> {
+function* contentOf(section: NewSection): Generator<Uint8Array> {
   let written = 0;
   for (const chunk of section.read()) {
     written += chunk.length;
     if (written > section.size) break;
-    yield* out.write(chunk);
+    yield chunk;
   }
   if (written !== section.size)
     throw new Error(`PE section ${section.name}: wrote ${written} of ${section.size} bytes; the file is damaged`);

@@ -5,16 +5,16 @@ import { hashDevice } from "../config/verity.ts";
 import { efiBootPath } from "../image/esp.ts";
 import { espImageStage, espTreeStage } from "../image/esp-stage.ts";
 import { relinkKernel } from "../kernel/relink.ts";
-import { type BlobInput, blobOf, type OutputRef, treeOf } from "../stage/stage.ts";
+import { type BlobInput, blobOf, extentsOf, type OutputRef, treeOf } from "../stage/stage.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
-import { ukiStage } from "../uki/stage.ts";
+import { type UkiStageOptions, ukiInPiecesStage, ukiStage } from "../uki/stage.ts";
 import { verityCmdline } from "../uki/verity-cmdline.ts";
 import type { PlanContext } from "./context.ts";
 import { architecture, efiProgram, ukiStub } from "./efi-programs.ts";
 import { hasAgent, microcode, planInitramfs } from "./initramfs.ts";
 import { planKernel } from "./kernels.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
-import { pcrKey, pcrSigned, signed } from "./signing.ts";
+import { pcrKey, pcrSigned, signed, signedBy } from "./signing.ts";
 import { localBlob, textBlob } from "./sources.ts";
 import { verityDescription } from "./tree-images.ts";
 
@@ -22,35 +22,24 @@ export function planUki(ctx: PlanContext, { name, image }: { name: string; image
   const file = (label: string | undefined): BlobInput | undefined =>
     label === undefined ? undefined : localBlob(ctx, label);
   const direct = directParts(ctx, image);
-  const bare = blobOf(
-    ukiStage({
-      name: `uki:${name}`,
-      stub: ukiStub(ctx, image),
-      kernel: direct.kernel,
-      initrd: direct.initrd,
-      release: planKernel(ctx, image.kernel).release,
-      cmdline: image.cmdline,
-      cmdlineFile: verityRoot(ctx, { name, image }),
-      osRelease: osRelease(ctx.config, { name, image }),
-      osReleaseFile: file(image.osRelease),
-      splash: file(image.splash),
-      dtb: file(image.dtb),
-      sbat: file(image.sbat),
-      pcrKey: image.pcr === undefined ? undefined : pcrKey(ctx, image.pcr.sign),
-      microcode:
-        image.microcode.length === 0 ? undefined : microcode(ctx, { name: `ucode:${name}`, labels: image.microcode }),
-    }),
-    "image",
-  );
-  const lacking = unsignedModules(ctx, image);
-  const policies =
-    image.pcr === undefined
-      ? undefined
-      : pcrSigned(ctx, bare, { name: `uki:${name}`, key: image.pcr.sign, pending: lacking });
-  const unsigned = policies?.image ?? bare;
-  const pending = policies === undefined ? lacking : [...lacking, policies.pending];
-  const facts = { cmdline: image.cmdline };
-  const uki = signed(ctx, unsigned, { name: `uki:${name}`, key: image.sign, facts, pending });
+  const parts: UkiStageOptions = {
+    name: `uki:${name}`,
+    stub: ukiStub(ctx, image),
+    kernel: direct.kernel,
+    initrd: direct.initrd,
+    release: planKernel(ctx, image.kernel).release,
+    cmdline: image.cmdline,
+    cmdlineFile: verityRoot(ctx, { name, image }),
+    osRelease: osRelease(ctx.config, { name, image }),
+    osReleaseFile: file(image.osRelease),
+    splash: file(image.splash),
+    dtb: file(image.dtb),
+    sbat: file(image.sbat),
+    pcrKey: image.pcr === undefined ? undefined : pcrKey(ctx, image.pcr.sign),
+    microcode:
+      image.microcode.length === 0 ? undefined : microcode(ctx, { name: `ucode:${name}`, labels: image.microcode }),
+  };
+  const uki = signedUki(ctx, parts, { name: `uki:${name}`, image });
   return {
     name,
     kind: "uki",
@@ -62,6 +51,24 @@ export function planUki(ctx: PlanContext, { name, image }: { name: string; image
     agent: withAgent(ctx, image),
     esp: () => bootEsp(ctx, { name, boot: uki, files: [] }),
   };
+}
+
+/** Put together, and signed where the config asks for it. */
+function signedUki(
+  ctx: PlanContext,
+  parts: UkiStageOptions,
+  { name, image }: { name: string; image: ImageSection<"uki"> },
+): OutputRef<BlobArtifact> {
+  const lacking = unsignedModules(ctx, image);
+  const { sign: key, pcr } = image;
+  const signing = { name, facts: { cmdline: image.cmdline } };
+  // What is signed right away is written once, with its signature.
+  if (pcr === undefined && key !== undefined)
+    return signedBy(ctx, extentsOf(ukiInPiecesStage(parts), "image"), { ...signing, key, pending: lacking });
+  const bare = blobOf(ukiStage(parts), "image");
+  if (pcr === undefined) return bare;
+  const policies = pcrSigned(ctx, bare, { name, key: pcr.sign, pending: lacking });
+  return signed(ctx, policies.image, { ...signing, key, pending: [...lacking, policies.pending] });
 }
 
 /** Signatures that its initramfs' modules lack: what holds them will be another image. */

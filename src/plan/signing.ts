@@ -5,7 +5,7 @@ import { hasSecret, keyFiles } from "../sign/key-files.ts";
 import { loadSigner } from "../sign/load-signer.ts";
 import { pcrKeyStage, pcrStage } from "../sign/pcr-stage.ts";
 import { signStage } from "../sign/sign-stage.ts";
-import { type BlobInput, blobOf, type OutputRef } from "../stage/stage.ts";
+import { type BlobInput, blobOf, type ExtentsInput, type OutputRef } from "../stage/stage.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
 import type { PlanContext } from "./context.ts";
 import { localBlob, localTree } from "./sources.ts";
@@ -26,7 +26,15 @@ export function signed<I extends BlobInput>(
   image: I,
   { name, key, facts = {}, pending = [] }: Signing,
 ): I | OutputRef<BlobArtifact> {
-  if (key === undefined) return image;
+  return key === undefined ? image : signedBy(ctx, image, { name, key, facts, pending });
+}
+
+/** As `signed`, where the config asks for it. */
+export function signedBy(
+  ctx: PlanContext,
+  image: BlobInput | ExtentsInput,
+  { name, key, facts = {}, pending = [] }: Signing & { readonly key: string },
+): OutputRef<BlobArtifact> {
   return ctx.once(`sign:${name}`, () => {
     const stage = signStage({
       name: `sign:${name}`,

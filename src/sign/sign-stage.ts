@@ -3,16 +3,18 @@
  * answers lie, or from a key that is here. Where there is neither, the program goes on unsigned, and the stage says which
  * signature is wanted. See docs/decisions/0016-signing.md.
  */
+import { readChunks } from "../formats/byte-source.ts";
 import type { Signer } from "../formats/pkcs7.ts";
-import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
-import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
-import { openBlobSource } from "../store/blob-source.ts";
+import { type BlobInput, defineStage, type ExtentsInput, type Stage, type TreeInput } from "../stage/stage.ts";
+import { type BlobArtifact, blobArtifact, type ExtentsArtifact } from "../store/artifact.ts";
+import { openFileArtifact } from "../store/extent-bytes.ts";
+import type { Store } from "../store/store.ts";
 import { findSignature } from "./find-signature.ts";
 import type { WantedSignature } from "./wanted-signature.ts";
 
 export interface SignStageOptions {
   readonly name: string;
-  readonly image: BlobInput;
+  readonly image: BlobInput | ExtentsInput;
   /** What the image still lacks, as JSON: until it is empty, no signature is made or asked for. */
   readonly pending?: readonly BlobInput[];
   /** The key's name in the config. */
@@ -28,7 +30,7 @@ export interface SignStageOptions {
 }
 
 type SignInputs = {
-  image: BlobInput;
+  image: BlobInput | ExtentsInput;
   pending: readonly BlobInput[];
   certificate: BlobInput;
   signatures: TreeInput | undefined;
@@ -54,9 +56,9 @@ export function signStage(options: SignStageOptions): Stage<SignInputs, SignedIm
       const { parseCertificate } = await import("../formats/x509.ts");
       const { attachSignatures, authenticodeDigest } = await import("../formats/authenticode.ts");
       if (inputs.pending.some(({ size }) => size > 0))
-        return { image: inputs.image, wanted: blobArtifact(store.blobs.put("")) };
+        return { image: asBlob(store, inputs.image), wanted: blobArtifact(store.blobs.put("")) };
       const trusted = parseCertificate(store.blobs.readAll(inputs.certificate), `certificate of key ${key}`);
-      using source = openBlobSource(store.blobs, inputs.image);
+      using source = openFileArtifact(store, inputs.image);
       const digest = authenticodeDigest(source, what);
       const wanted: WantedSignature = {
         ...{ kind: "authenticode", digest, key, certificate: trusted.fingerprint, what, facts },
@@ -64,10 +66,20 @@ export function signStage(options: SignStageOptions): Stage<SignInputs, SignedIm
       const given = findSignature(store, { signatures: inputs.signatures, wanted });
       const signature = given ?? (signer === undefined ? undefined : await makeSignature(signer(), wanted));
       if (signature === undefined)
-        return { image: inputs.image, wanted: blobArtifact(store.blobs.put(JSON.stringify(wanted))) };
+        return { image: asBlob(store, inputs.image), wanted: blobArtifact(store.blobs.put(JSON.stringify(wanted))) };
       checkSignature(signature, { wanted, certificate: trusted });
       const signed = store.blobs.putSync(attachSignatures(source, { signatures: [signature], name: what }));
       return { image: blobArtifact(signed), wanted: blobArtifact(store.blobs.put("")) };
     },
   });
+}
+
+/** An image that goes on as it is. */
+function asBlob(store: Store, image: BlobArtifact | ExtentsArtifact): BlobArtifact {
+  if (image.kind === "blob") return image;
+  using source = openFileArtifact(store, image);
+  const buffer = Buffer.allocUnsafeSlow(1024 * 1024);
+  return blobArtifact(
+    store.blobs.putSync(readChunks(source, { offset: 0, length: source.size, format: "image", buffer })),
+  );
 }

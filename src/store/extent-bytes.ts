@@ -2,7 +2,10 @@
 import fs from "node:fs";
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { Extent, ExtentList } from "../formats/extents.ts";
+import type { BlobArtifact, ExtentsArtifact } from "./artifact.ts";
+import { openBlobSource } from "./blob-source.ts";
 import { BlobMissing, type Blobs } from "./blobs.ts";
+import type { Store } from "./store.ts";
 
 export interface ExtentBytes {
   /** Each chunk is good until the next is asked for. Throws BLOB_DAMAGED when the blob is gone or short. */
@@ -45,21 +48,29 @@ export function openExtentBytes(blobs: Blobs): ExtentBytes {
   };
 }
 
+/** Random access to a file of either kind. Close it. */
+export const openFileArtifact = (store: Store, artifact: BlobArtifact | ExtentsArtifact): ByteSource & Disposable =>
+  artifact.kind === "blob"
+    ? openBlobSource(store.blobs, artifact)
+    : openExtentSource(store.blobs, store.getExtents(artifact));
+
 /** Random access to the file that extents describe, without putting it together. Close it. */
 export function openExtentSource(blobs: Blobs, { size, extents }: ExtentList): ByteSource & Disposable {
   const bytes = openExtentBytes(blobs);
   return {
     size,
-    read: (offset, length) => {
+    read: (offset, length, into) => {
       const end = Math.min(offset + length, size);
-      const result = Buffer.alloc(Math.max(0, end - offset));
+      const wanted = Math.max(0, end - offset);
+      const result =
+        into !== undefined && into.length >= wanted ? into.subarray(0, wanted).fill(0) : Buffer.alloc(wanted);
       for (let i = firstEndingBehind(extents, offset); i < extents.length && extents[i]!.offset < end; i++) {
         const extent = extents[i]!;
         const start = Math.max(offset, extent.offset);
         const skipped = start - extent.offset;
-        const wanted = Math.min(end, extent.offset + extent.length) - start;
+        const rest = Math.min(end, extent.offset + extent.length) - start;
         let at = start - offset;
-        for (const chunk of bytes.read({ ...extent, from: extent.from + skipped, length: wanted }))
+        for (const chunk of bytes.read({ ...extent, from: extent.from + skipped, length: rest }))
           at += chunk.copy(result, at);
       }
       return result;

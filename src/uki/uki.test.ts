@@ -3,6 +3,7 @@ import { tinyPe } from "../../test/support/tiny-pe.ts";
 import { concatBytes } from "../base/bytes.ts";
 import { digestOf } from "../base/digest.ts";
 import { sourceOfBytes } from "../formats/byte-source.ts";
+import { fillHoles } from "../formats/sparse-write.ts";
 import { inspectUki } from "./inspect-uki.ts";
 import { assembleUki, type UkiOptions } from "./uki.ts";
 
@@ -29,6 +30,24 @@ const assemble = (more: Partial<UkiOptions> = {}) => {
 };
 
 describe("assembleUki", () => {
+  it("by reference is the same file", () => {
+    const content = { hash: digestOf(initrd).hash, size: initrd.length };
+    const uki = assembleUki({
+      stub,
+      linux,
+      sections: { ".initrd": { size: initrd.length, read: () => [initrd], content }, ".cmdline": "console=ttyS0" },
+    });
+    const referred: number[] = [];
+    const writes = [...uki.pieces(1_000_000)].map((piece) => {
+      if ("bytes" in piece) return piece;
+      referred.push(piece.length);
+      expect(piece.content).toBe(content);
+      return { offset: piece.offset, bytes: initrd.subarray(piece.from, piece.from + piece.length) };
+    });
+    expect(referred).toEqual([initrd.length]);
+    expect(concatBytes([...fillHoles(writes, uki.size)]).equals(concatBytes([...uki.chunks()]))).toBe(true);
+  });
+
   it("orders the sections, kernel last, empty ones left out", () => {
     expect(assemble().sections.map((section) => section.name)).toEqual([
       ".text",

@@ -5,6 +5,7 @@
  */
 import { BootwrightError } from "../base/errors.ts";
 import { type ByteSource, sourceOfBytes } from "../formats/byte-source.ts";
+import type { FileContent } from "../formats/filetree.ts";
 import { isPe, PE_MACHINES, readPe } from "../formats/pe.ts";
 import { type AppendedPe, appendPeSections, type NewSection, PE_CODE, PE_DATA } from "../formats/pe-writer.ts";
 import { mergeSbat, SBAT_UKI } from "./sbat.ts";
@@ -26,13 +27,23 @@ export const UKI_SECTIONS = [
 export type UkiSectionName = (typeof UKI_SECTIONS)[number];
 
 /** Text, bytes, or a stream of known size (a big initrd). */
-export type UkiContent = string | Uint8Array | { readonly size: number; readonly read: () => Iterable<Uint8Array> };
+export type UkiContent = string | Uint8Array | UkiStream;
+
+export interface UkiStream {
+  /** Bytes. */
+  readonly size: number;
+  readonly read: () => Iterable<Uint8Array>;
+  /** Where the store has it. */
+  readonly content?: FileContent;
+}
 
 export interface UkiOptions {
   /** systemd's `linuxx64.efi.stub`. */
   readonly stub: ByteSource | Uint8Array;
   /** Random access, because its headers are read before the file is laid out. */
   readonly linux: ByteSource | Uint8Array;
+  /** Where the store has the kernel. */
+  readonly linuxContent?: FileContent;
   /** `.sbat` lines are merged with the stub's and the kernel's. Empty contents are left out. */
   readonly sections: Readonly<Partial<Record<Exclude<UkiSectionName, ".linux">, UkiContent>>>;
 }
@@ -60,6 +71,7 @@ export function assembleUki(options: UkiOptions): AppendedPe {
         ...(kernel === undefined ? {} : { virtualSize: kernel.sizeOfImage }),
         characteristics: PE_CODE,
         read: () => readAll(linux),
+        ...(options.linuxContent && { content: options.linuxContent }),
       });
       continue;
     }
@@ -84,7 +96,7 @@ function toSection(name: UkiSectionName, content: UkiContent): NewSection | unde
     const bytes = typeof content === "string" ? Buffer.from(content) : content;
     return bytes.length === 0 ? undefined : { name, size: bytes.length, characteristics: PE_DATA, read: () => [bytes] };
   }
-  return content.size === 0 ? undefined : { name, characteristics: PE_DATA, size: content.size, read: content.read };
+  return content.size === 0 ? undefined : { name, characteristics: PE_DATA, ...content };
 }
 
 function* readAll(source: ByteSource): Generator<Uint8Array> {
