@@ -3,12 +3,16 @@ import fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { tempDir } from "../../test/support/temp-store.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
 import { type FakeRelease, type GithubFake, startGithubFake } from "./github.fake.ts";
 import { Github } from "./github-api.ts";
 import { publishRelease, type ReleaseOptions } from "./github-release.ts";
 import type { NewFile } from "./target.ts";
 
 const TOKEN = "token-that-nobody-may-see";
+
+/** Pauses that the server asks for take no time here. */
+const NO_WAITING: Clock = { ...systemClock, sleep: async () => {} };
 
 let fake: GithubFake;
 beforeEach(async () => {
@@ -35,7 +39,7 @@ function publish(
   options: Partial<ReleaseOptions> = {},
   { token = TOKEN as string | undefined, signal = new AbortController().signal } = {},
 ) {
-  const github = new Github({ api: fake.api, token, signal, backoffMs: 1 });
+  const github = new Github({ api: fake.api, token, signal, backoffMs: 1, clock: NO_WAITING });
   return publishRelease(github, {
     ...{ repository: "o/r", tag: "v1.0.0", files: FILES, latest: true, secret: undefined, signal, dryRun: false },
     ...options,
@@ -84,7 +88,10 @@ test("bytes that were damaged on the way are found, and no release is made of th
 });
 
 test("every fault at every request: the release is whole, or there is none and the error has a code", async () => {
-  const faults = ["drop", "cut", { status: 502 }, { status: 429, retryAfter: 0 }, { status: 500 }] as const;
+  const told = [500, 502].map((status) => ({ status }));
+  const slower = [429, 403].map((status) => ({ status, retryAfter: 1 }));
+  const expired = { status: 401 };
+  const faults = ["drop", "truncate", "page", "cut", expired, ...told, ...slower] as const;
   for (const fault of faults)
     for (let at = 1; ; at++) {
       fake.releases.splice(0);
@@ -97,7 +104,8 @@ test("every fault at every request: the release is whole, or there is none and t
       checkWhole(fake.releases);
       fake.fault = () => undefined;
       if (result === "published") expect(fake.releases.some(({ draft }) => !draft)).toBe(true);
-      else expect(["NETWORK", "HTTP_STATUS"]).toContain(result);
+      else if (fault === expired) expect(result).toBe("LOGIN_NEEDED");
+      else expect(["NETWORK", "HTTP_STATUS", ...(fault === "page" ? ["FORMAT_INVALID"] : [])]).toContain(result);
       const total = fake.requests.length;
       await publish();
       checkWhole(fake.releases);

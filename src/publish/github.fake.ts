@@ -19,8 +19,17 @@ export interface FakeRelease {
   assets: FakeAsset[];
 }
 
-/** drop: does its work, and loses the answer; cut: takes half of the body; damage: keeps other bytes than it was sent. */
-export type GithubFault = "drop" | "cut" | "damage" | { readonly status: number; readonly retryAfter?: number };
+/**
+ * drop: does its work, and loses the answer; truncate: ends in the middle of the answer; page: answers with a page for people in
+ * place of it; cut: takes half of the body; damage: keeps other bytes than it was sent.
+ */
+export type GithubFault =
+  | "drop"
+  | "truncate"
+  | "page"
+  | "cut"
+  | "damage"
+  | { readonly status: number; readonly retryAfter?: number };
 
 export interface GithubFake {
   readonly api: string;
@@ -68,11 +77,13 @@ export async function startGithubFake({ token }: { readonly token: string }): Pr
       cut: fault === "cut",
       may: request.headers.authorization === `Bearer ${token}`,
     });
+    const text = answer.json === undefined ? "" : JSON.stringify(answer.json);
     if (fault === "drop" || fault === "cut") response.destroy();
-    else
-      response
-        .writeHead(answer.status, { "content-type": "application/json" })
-        .end(answer.json === undefined ? "" : JSON.stringify(answer.json));
+    else if (fault === "page") response.writeHead(200, { "content-type": "text/html" }).end("<html>Maintenance</html>");
+    else if (fault === "truncate") {
+      response.writeHead(answer.status, { "content-length": text.length + 1 });
+      response.write(text.slice(0, -1) || "x", () => response.destroy());
+    } else response.writeHead(answer.status, { "content-type": "application/json" }).end(text);
   });
 
   const find = (id: string | undefined) => fake.releases.find((one) => one.id === Number(id));
