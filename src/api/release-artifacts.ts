@@ -1,6 +1,7 @@
 /** What the repositories of a platform have published, and where the bytes of an artifact are. */
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { withoutAccount } from "../base/account.ts";
 import { download } from "../base/download.ts";
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
@@ -29,7 +30,11 @@ export async function publishedArtifacts(platform: Platform, version: string): P
           hint: "there: bootwright publish",
         });
       for (const file of chooseFiles(files, version))
-        artifacts.push(artifactOf(file, { repository, address: url + file.address.slice(place.address.length) }));
+        artifacts.push(
+          artifactOf(file, {
+            ...{ repository, address: withoutAccount(url) + file.address.slice(place.address.length) },
+          }),
+        );
     }
   return artifacts;
 }

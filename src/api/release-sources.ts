@@ -1,5 +1,6 @@
 /** Releases of other projects' platforms, and the project's own: what runs in an environment, by digest. */
 import path from "node:path";
+import { withoutAccount } from "../base/account.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { readIfExists } from "../base/fs.ts";
 import { didYouMean } from "../base/suggest.ts";
@@ -94,7 +95,7 @@ export async function pinRelease(project: Project, request: ReleaseRequest): Pro
   const { size, sha256, address } = findArtifact(release, { name, arch });
   return {
     ...{ type: "release", version: release.document.version, release: release.digest },
-    ...{ size, sha256, address },
+    ...{ size, sha256, address: withoutAccount(address) },
   };
 }
 

@@ -1,8 +1,9 @@
 /** Pins sources anew, and says what changed. */
 import { EXIT } from "../base/error-codes.ts";
 import { BootwrightError } from "../base/errors.ts";
+import { readIfExists } from "../base/fs.ts";
 import { didYouMean } from "../base/suggest.ts";
-import { diffLocks, type Lock, type LockChange, loadLock, writeLock } from "../source/lock.ts";
+import { diffLocks, formatLock, type Lock, type LockChange, loadLock, writeLock } from "../source/lock.ts";
 import { resolveRequests } from "./pins.ts";
 import { openProject, planProject } from "./project.ts";
 import type { Report, Session } from "./session.ts";
@@ -48,7 +49,10 @@ export async function update(session: Session, { names, dryRun }: UpdateOptions)
       "LOCK_FROZEN",
       `the lock would change: ${changes.map((change) => change.request).join(", ")}`,
     );
-  if (changes.length > 0 && !dryRun) writeLock(project.lockFile, after);
+  // What an older Bootwright wrote may hold what is not written down any more.
+  const old = readIfExists(project.lockFile)?.toString("utf8");
+  const stale = !session.frozen && old !== undefined && old !== formatLock(after);
+  if ((changes.length > 0 || stale) && !dryRun) writeLock(project.lockFile, after);
   return {
     data: { changes: changes.map((change) => ({ ...change })), dryRun },
     text: changes.map((change) => changeText(change, dryRun)).join("\n"),

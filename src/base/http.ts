@@ -46,7 +46,7 @@ export async function request(url: string, options: HttpOptions = {}): Promise<H
   const undici = await import("undici");
   const { method = "GET", body, stallMs = STALL_MS } = options;
   let at = new URL(url);
-  let headers: Record<string, string> = { "user-agent": "bootwright", ...options.headers };
+  let headers: Record<string, string> = { "user-agent": "bootwright", ...accountOf(at), ...options.headers };
   if (isStream(body)) headers["content-length"] = String(body.size);
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const {
@@ -148,6 +148,13 @@ function isRedirect(status: number, { method = "GET", body }: HttpOptions): bool
   if (status < 300 || status >= 400) return false;
   return method === "GET" || method === "HEAD" || ((status === 307 || status === 308) && !isStream(body));
 }
+
+/** What an address has before its "@": a name and a password (RFC 7617). */
+const accountOf = ({ username, password }: URL): Record<string, string> => {
+  if (username === "" && password === "") return {};
+  const account = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(account).toString("base64")}` };
+};
 
 const withoutCredentials = (headers: Record<string, string>): Record<string, string> =>
   Object.fromEntries(

@@ -3,6 +3,7 @@
  * cancelling takes grandchildren along: TERM, five seconds, KILL.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { withoutAccount } from "./account.ts";
 import { systemClock } from "./clock.ts";
 import { BootwrightError, systemCode } from "./errors.ts";
 import { type Emit, silent } from "./events.ts";
@@ -60,9 +61,9 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   if (exit === null || !(options.accept ?? [0]).includes(exit)) {
     throw new BootwrightError(
       "PROGRAM_FAILED",
-      `${shellQuote(argv)} ${exit === null ? `was killed by ${signal}` : `ended with exit code ${exit}`}`,
+      `${withoutAccount(shellQuote(argv))} ${exit === null ? `was killed by ${signal}` : `ended with exit code ${exit}`}`,
       {
-        detail: tail().trimEnd(),
+        detail: withoutAccount(tail().trimEnd()),
       },
     );
   }

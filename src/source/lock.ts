@@ -2,6 +2,8 @@
  * `bootwright.lock`: what each outside request was resolved to. JSON with sorted keys and one line a file, so that a
  * change reads well in review. It names packages and the project's own addresses, never a mirror's host.
  */
+
+import { withoutAccount } from "../base/account.ts";
 import { BootwrightError, messageOf } from "../base/errors.ts";
 import { readIfExists, writeFileAtomic } from "../base/fs.ts";
 
@@ -109,7 +111,8 @@ export function parseLock(text: string, file: string): Lock {
   for (const [request, entry] of Object.entries(value.pins)) {
     const parsed = parseEntry(entry);
     if (parsed === undefined) throw fail(`the pin of ${JSON.stringify(request)} is damaged`);
-    lock[request] = parsed;
+    // Written by an older Bootwright, it may have an account in it.
+    lock[withoutAccount(request)] = parsed;
   }
   return lock;
 }

@@ -2,6 +2,7 @@
  * What a project asks of the outside. A request's text is its name in the lock, so it says all that the answer depends
  * on; resolving turns it into a pin.
  */
+import { withoutAccount } from "../base/account.ts";
 import type { AlpineSource } from "./alpine.ts";
 import type { RootWish } from "./debian-root-closure.ts";
 import type { KernelOrg } from "./kernel-org.ts";
@@ -103,14 +104,14 @@ export function requestName(request: SourceRequest): string {
     case "kernel":
       return `kernel ${request.version}`;
     case "file":
-      return `file ${request.url}`;
+      return `file ${withoutAccount(request.url)}`;
     case "image":
-      return `image ${request.architecture} ${request.image}`;
+      return `image ${request.architecture} ${withoutAccount(request.image)}`;
     case "release":
       return `release ${request.arch} ${request.source} ${request.environment} ${request.artifact}`;
     case "bundle":
       return ["bundle", request.arch, request.catalog, request.bundle, request.version].filter(Boolean).join(" ");
     default:
-      return `git ${request.url} ${request.ref}`;
+      return `git ${withoutAccount(request.url)} ${request.ref}`;
   }
 }

@@ -1,5 +1,6 @@
 /** Turns requests into pins: reads package indexes, downloads files, asks repositories. Loaded only when something is to be pinned. */
 
+import { withoutAccount } from "../base/account.ts";
 import { download } from "../base/download.ts";
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
@@ -86,7 +87,7 @@ export class Resolver {
     if (sha256 !== undefined && sha256 !== digest.hash)
       throw new BootwrightError(
         "DIGEST_MISMATCH",
-        `${url}: got sha256:${digest.hash}, the config says sha256:${sha256}`,
+        `${withoutAccount(url)}: got sha256:${digest.hash}, the config says sha256:${sha256}`,
       );
     return { type: "file", size: digest.size, sha256: digest.hash };
   }

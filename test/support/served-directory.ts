@@ -8,8 +8,14 @@ export interface ServedDirectory extends AsyncDisposable {
   readonly url: (name: string) => string;
 }
 
-export async function serveDirectory(dir: string): Promise<ServedDirectory> {
+/** `account`: "name:password", without which nothing is shown. */
+export async function serveDirectory(dir: string, { account }: { account?: string } = {}): Promise<ServedDirectory> {
+  const wanted = account && `Basic ${Buffer.from(account).toString("base64")}`;
   const server = http.createServer((request, response) => {
+    if (wanted !== undefined && request.headers.authorization !== wanted) {
+      response.writeHead(401).end();
+      return;
+    }
     const file = path.join(dir, decodeURIComponent(new URL(request.url!, "http://localhost").pathname));
     const stat = fs.statSync(file, { throwIfNoEntry: false });
     if (stat?.isFile() !== true) {
