@@ -33,6 +33,7 @@ export const COMMANDS: readonly TableEntry[] = [
   ),
   entry("update", "pin newer sources", async () => (await import("./commands/update.ts")).update),
   entry("publish", "publish images and kernels", async () => (await import("./commands/publish.ts")).publish),
+  entry("published", "list what a place has", async () => (await import("./commands/published.ts")).published),
   entry("kernel", "list, pull, import and publish kernels", async () => (await import("./commands/kernel.ts")).kernel),
   entry("catalog", "carry catalogs across an air gap", async () => (await import("./commands/catalog.ts")).catalog),
   entry("oci", "push, pull and copy in registries", async () => (await import("./commands/oci.ts")).oci),

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { documentOf, runCli } from "../support/cli.ts";
+import { serveDirectory } from "../support/served-directory.ts";
 import { temporaryDir, writeProject } from "../support/test-session.ts";
 
 const config = (version: string, more = ""): string => `
@@ -45,6 +46,22 @@ test("publish, publish again, a next version, a version that is taken", async ()
   for (const name of ["tiny-root-0.1.0-x86_64.tar", "tiny-root-0.2.0-x86_64.tar", "root-latest.tar"])
     expect(readable).toContain(`>${name}</a>`);
   expect(page).not.toMatch(/https?:/);
+
+  expect((await cli("published")).stdout).toMatch(
+    /published\nname .*\ntiny-root-0\.2\.0-x86_64\.tar +0\.2\.0 .* root-latest\.tar +-\ntiny-root-0\.1\.0-x86_64\.tar .* - +-\n$/,
+  );
+  await using served = await serveDirectory(dir);
+  const listed = documentOf(await cli("published", "root", served.url("published"), "--json")).places;
+  expect(listed).toMatchObject(
+    Array.from({ length: 2 }, () => ({
+      serial: 2,
+      settled: true,
+      files: [{ moving: ["root-latest.tar"] }, { moving: [] }],
+    })),
+  );
+  expect(listed[1].files[0].address).toMatch(/^http:.*\/published\/files\/sha256-[0-9a-f]{64}\.tiny-root-0\.2\.0/);
+  expect((await cli("published", "rot")).stderr).toMatch(/NAME_UNKNOWN.*did you mean "root"/);
+  expect((await cli("published", "github:a/b")).stderr).toContain("UNSUPPORTED");
 
   set("0.1.0", "another\n");
   const refused = await cli("publish");

@@ -119,6 +119,12 @@ images: { efi: { kind: efi, initramfs: none, embed: none } }
   const keeper = await withProject(consumer, { dataDir: path.join(consumer, "user") }, runningDigests);
   expect([...keeper].sort()).toEqual([sha256(one), sha256(two)].sort());
 
+  const { places } = documentOf(await user("published", published, "--json"));
+  expect(places[0].files).toMatchObject([
+    { keptBy: ["test", "staging"] },
+    { keptBy: ["before test", "before staging", "prod"] },
+  ]);
+
   // What lies at the address is not believed.
   const files = path.join(published, "files");
   for (const name of fs.readdirSync(files)) {
