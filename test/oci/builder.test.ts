@@ -54,11 +54,12 @@ const manifest = () =>
 const npmRegistry = () =>
   execFileSync(needProgram("npm", "npm"), ["config", "get", "registry"], { encoding: "utf8" })
     .trim()
-    .replace(/\/+$/, "");
+    .replace(/\/*$/, "/");
 
 async function push(image: string): Promise<string> {
   const reference = `${host}/bootwright/${image}:v${manifest().version}`;
-  const env = { NPM_REGISTRY: npmRegistry(), HOME: checkout, no_proxy: "127.0.0.1" };
+  const mirror = "http://mirror.example/debian"; // Of the image's own settings, in whose place the container sees this machine's.
+  const env = { NPM_REGISTRY: npmRegistry(), DEBIAN_MIRROR: mirror, HOME: checkout, no_proxy: "127.0.0.1" };
   const cwd = path.join(checkout, "images/builder");
   const pushed = await runCli(["oci", "push", image, reference, "--plain-http"], { cwd, env });
   expect(pushed.exit, pushed.stderr).toBe(0);
