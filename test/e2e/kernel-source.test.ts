@@ -9,7 +9,7 @@ import { buildImages } from "../../src/api/build.ts";
 import type { BuildEvent } from "../../src/base/events.ts";
 import { readLinuxImage } from "../../src/formats/linux-image.ts";
 import { bootFiles, guestOutput } from "../support/booted.ts";
-import { sharedStore, temporaryDir, withProject } from "../support/test-session.ts";
+import { sharedStore, withProject } from "../support/test-session.ts";
 import { truthdbProject } from "../support/truthdb-project.ts";
 
 const MINUTES = 60_000;
@@ -107,18 +107,4 @@ test(
     expect(await guestOutput(machine, "cat /lib/modules/*/modules.dep")).toMatch(/^updates\/hello-world\.ko:$/m);
   },
   20 * MINUTES,
-);
-
-test.runIf(process.env.BOOTWRIGHT_TEST_FULL)(
-  "compiled twice, with nothing remembered, it has the same bytes",
-  async () => {
-    const dir = project((config) =>
-      config.replace('localversion: "-truthdb",', 'localversion: "-truthdb",\n      ccache: false,'),
-    );
-    const first = await build(dir, "efi", temporaryDir("bootwright-store-"));
-    const second = await build(project(), "efi");
-    expect(first.ran).toContain("kernel:installer");
-    expect(first.hash).toBe(second.hash);
-  },
-  60 * MINUTES,
 );
