@@ -3,14 +3,15 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, expect, onTestFinished, test, vi } from "vitest";
-import { type Digest, digestOf } from "../base/digest.ts";
+import { digestOf } from "../base/digest.ts";
 import { closeConnections } from "../base/http.ts";
-import { encodeOciDocument, OCI_TYPES } from "../formats/oci.ts";
-import { EMPTY_BYTES, EMPTY_TYPE, encodeIndex } from "../formats/oci-content.ts";
+import { OCI_TYPES } from "../formats/oci.ts";
+import { EMPTY_BYTES, encodeIndex } from "../formats/oci-content.ts";
 import { bytesBlob } from "./blob.ts";
 import { copyContent } from "./copy.ts";
 import { type AttachmentSource, copyAttached, findAttached } from "./copy-attached.ts";
 import { type AttachmentPlace, attach, readAttached } from "./cosign.ts";
+import { documentOf, empty } from "./document.fake.ts";
 import { openLayoutSource } from "./layout-content.ts";
 import { layoutDirectory } from "./layout-writer.ts";
 import { type Document, getManifest, headManifest } from "./manifests.ts";
@@ -21,17 +22,6 @@ import { openRepository } from "./repository.ts";
 
 vi.stubEnv("no_proxy", "127.0.0.1,localhost");
 afterAll(closeConnections);
-
-const empty = digestOf(EMPTY_BYTES);
-const json = ({ hash, size }: Digest, mediaType: string) => ({ mediaType, digest: `sha256:${hash}`, size });
-
-function documentOf(artifactType: string, subject?: Document): Document {
-  const bytes = encodeOciDocument({
-    ...{ schemaVersion: 2, mediaType: OCI_TYPES.manifest, artifactType, config: json(empty, EMPTY_TYPE), layers: [] },
-    ...(subject && { subject: json(subject, subject.mediaType) }),
-  });
-  return { ...digestOf(bytes), mediaType: OCI_TYPES.manifest, bytes };
-}
 
 async function registryPlace(referrers: boolean) {
   const fake = await fakeRegistry({ referrers });

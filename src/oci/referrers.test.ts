@@ -1,11 +1,9 @@
 /** What refers to a manifest: by the registry's own list, and by the index under a tag where it keeps none. */
 import { afterAll, describe, expect, test, vi } from "vitest";
-import { type Digest, digestOf } from "../base/digest.ts";
 import { closeConnections } from "../base/http.ts";
-import { encodeOciDocument, OCI_TYPES } from "../formats/oci.ts";
-import { EMPTY_BYTES, EMPTY_TYPE } from "../formats/oci-content.ts";
+import { EMPTY_BYTES } from "../formats/oci-content.ts";
 import { bytesBlob } from "./blob.ts";
-import type { Document } from "./manifests.ts";
+import { documentOf, empty } from "./document.fake.ts";
 import { listReferrers } from "./referrers.ts";
 import { fakeRegistry } from "./registry.fake.ts";
 import { Registry } from "./registry.ts";
@@ -14,21 +12,6 @@ import { listTags } from "./tags.ts";
 
 vi.stubEnv("no_proxy", "127.0.0.1,localhost");
 afterAll(closeConnections);
-
-const empty = digestOf(EMPTY_BYTES);
-const json = ({ hash, size }: Digest, mediaType: string) => ({ mediaType, digest: `sha256:${hash}`, size });
-
-function documentOf(artifactType: string, subject?: Document): Document {
-  const bytes = encodeOciDocument({
-    schemaVersion: 2,
-    mediaType: OCI_TYPES.manifest,
-    artifactType,
-    config: json(empty, EMPTY_TYPE),
-    layers: [],
-    ...(subject && { subject: json(subject, subject.mediaType) }),
-  });
-  return { ...digestOf(bytes), mediaType: OCI_TYPES.manifest, bytes };
-}
 
 describe.each([true, false])("with the referrers API: %s", (referrers) => {
   test("all are listed, over pages, and by type", async () => {
