@@ -15,7 +15,15 @@ import { BootwrightError } from "../src/base/errors.ts";
 import { formatDuration } from "../src/base/size.ts";
 import { CODE_CHECKS, runChecks } from "./checks.ts";
 import { emit, explainError, ROOT, say } from "./terminal.ts";
-import { addTotals, countTests, isSuccess, type Total, totalLine } from "./test-total.ts";
+import {
+  addTotals,
+  afterSecondRun,
+  countTests,
+  filesToRepeat,
+  isSuccess,
+  type Total,
+  totalLine,
+} from "./test-total.ts";
 
 const NOTHING: Total = { passed: 0, failed: 0, skipped: 0 };
 
@@ -52,43 +60,53 @@ async function checkCode(): Promise<Total> {
   return found;
 }
 
+/** Tests that failed, if few and of whole programs, run once more, alone; that is said (docs/decisions/0037). */
 async function runTests(): Promise<Total> {
   // Short, because unix sockets lie below it (108 bytes in all).
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "bwt-"));
-  const inside = (name: string): string => {
-    fs.mkdirSync(path.join(dir, name));
-    return path.join(dir, name);
-  };
-  const report = path.join(dir, "report.json");
   try {
-    running = spawn(
-      process.execPath,
-      [
-        path.join(ROOT, "node_modules/vitest/vitest.mjs"),
-        "run",
-        ...["--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
-        ...files,
-      ],
-      {
-        cwd: ROOT,
-        stdio: ["ignore", "inherit", "inherit"],
-        env: {
-          ...process.env,
-          TMPDIR: inside("t"),
-          XDG_CACHE_HOME: inside("cache"),
-          XDG_DATA_HOME: inside("data"),
-          BOOTWRIGHT_TEST_STORE: inside("store"),
-          ...(full && { BOOTWRIGHT_TEST_FULL: "1" }),
-        },
-      },
-    );
-    const exit = await new Promise<number | null>((resolve, reject) => {
-      running!.once("error", reject);
-      running!.once("exit", resolve);
-    });
-    stop.signal.throwIfAborted();
-    return countTests(fs.existsSync(report) ? fs.readFileSync(report, "utf8") : undefined, exit);
+    for (const name of ["t", "cache", "data", "store"]) fs.mkdirSync(path.join(dir, name));
+    const first = await runVitest(dir, files);
+    const again = filesToRepeat(first.report, path.join(ROOT, "test"));
+    if (again.length === 0 || first.report === undefined) return countTests(first.report, first.exit);
+    say(`\nonce more, alone: ${again.map((file) => path.relative(ROOT, file)).join(", ")}`);
+    const second = await runVitest(dir, again);
+    const { total: both, unsteady } = afterSecondRun({ ...first, report: first.report }, second);
+    for (const name of unsteady) say(`unsteady, passed only when run again: ${path.relative(ROOT, name)}`);
+    return both;
   } finally {
     fs.rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+async function runVitest(dir: string, only: readonly string[]): Promise<{ report?: string; exit: number | null }> {
+  const report = path.join(dir, "report.json");
+  fs.rmSync(report, { force: true });
+  running = spawn(
+    process.execPath,
+    [
+      path.join(ROOT, "node_modules/vitest/vitest.mjs"),
+      "run",
+      ...["--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
+      ...only,
+    ],
+    {
+      cwd: ROOT,
+      stdio: ["ignore", "inherit", "inherit"],
+      env: {
+        ...process.env,
+        TMPDIR: path.join(dir, "t"),
+        XDG_CACHE_HOME: path.join(dir, "cache"),
+        XDG_DATA_HOME: path.join(dir, "data"),
+        BOOTWRIGHT_TEST_STORE: path.join(dir, "store"),
+        ...(full && { BOOTWRIGHT_TEST_FULL: "1" }),
+      },
+    },
+  );
+  const exit = await new Promise<number | null>((resolve, reject) => {
+    running!.once("error", reject);
+    running!.once("exit", resolve);
+  });
+  stop.signal.throwIfAborted();
+  return { exit, ...(fs.existsSync(report) && { report: fs.readFileSync(report, "utf8") }) };
 }
