@@ -71,7 +71,7 @@ async function runTests(): Promise<Total> {
     if (again.length === 0 || first.report === undefined) return countTests(first.report, first.exit);
     say(`\nonce more, alone: ${again.map((file) => path.relative(ROOT, file)).join(", ")}`);
     const second = await runVitest(dir, again);
-    const { total: both, unsteady } = afterSecondRun({ ...first, report: first.report }, second);
+    const { total: both, unsteady } = afterSecondRun({ report: first.report, exit: first.exit }, second);
     for (const name of unsteady) say(`unsteady, passed only when run again: ${path.relative(ROOT, name)}`);
     return both;
   } finally {
@@ -79,7 +79,7 @@ async function runTests(): Promise<Total> {
   }
 }
 
-async function runVitest(dir: string, only: readonly string[]): Promise<{ report?: string; exit: number | null }> {
+async function runVitest(dir: string, only: readonly string[]): Promise<{ report: string | undefined; exit: number | null }> {
   const report = path.join(dir, "report.json");
   fs.rmSync(report, { force: true });
   running = spawn(
@@ -108,5 +108,5 @@ async function runVitest(dir: string, only: readonly string[]): Promise<{ report
     running!.once("exit", resolve);
   });
   stop.signal.throwIfAborted();
-  return { exit, ...(fs.existsSync(report) && { report: fs.readFileSync(report, "utf8") }) };
+  return { exit, report: fs.existsSync(report) ? fs.readFileSync(report, "utf8") : undefined };
 }
