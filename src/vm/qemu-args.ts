@@ -1,5 +1,6 @@
 /** QEMU's command line from a machine's description. Pure: the same description gives the same words. */
 import path from "node:path";
+import { consolePath } from "./console-pipes.ts";
 import type { Firmware } from "./firmware.ts";
 import { QEMU_ARCHES } from "./qemu-arch.ts";
 import type { Accelerator, Disk, MachineSpec, UefiMedium } from "./spec.ts";
@@ -15,7 +16,7 @@ export interface QemuContext {
 }
 
 /** Unix sockets in the scratch directory that we listen on and QEMU connects to, so that nobody has to poll. */
-export const SOCKETS = ["qmp", "console", "events", "agent"] as const;
+export const SOCKETS = ["qmp", "events", "agent"] as const;
 export type SocketName = (typeof SOCKETS)[number];
 
 export const socketPath = (scratch: string, name: SocketName): string => path.join(scratch, name);
@@ -71,6 +72,8 @@ function machineType(spec: MachineSpec, { firmware }: QemuContext): string {
 function channels(scratch: string, bus: Bus): readonly string[] {
   const socket = (name: SocketName) => ["-chardev", `socket,id=${name},path=${quote(socketPath(scratch, name))}`];
   return [
+    // First, so that it is open when the sockets are connected.
+    ...["-chardev", `pipe,id=console,path=${quote(consolePath(scratch))}`],
     ...SOCKETS.flatMap(socket),
     ...["-mon", "chardev=qmp,mode=control"],
     ...["-serial", "chardev:console"],

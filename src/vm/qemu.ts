@@ -9,7 +9,7 @@ import type { Json } from "../base/json.ts";
 import { Agent } from "./agent.ts";
 import { MAX_AGENT_LINE, PING } from "./agent-protocol.ts";
 import { BootWatch, bootFailure, IDLE_LIMITS } from "./boot-watch.ts";
-import type { Channels } from "./channels.ts";
+import type { Channels, Connections } from "./channels.ts";
 import { Console } from "./console.ts";
 import { execOnConsole } from "./console-shell.ts";
 import { endOf, type ShutdownCause, sentenceFor } from "./end.ts";
@@ -17,7 +17,7 @@ import { EventPort } from "./event-port.ts";
 import { keysForCharacter, keysForChord } from "./keys.ts";
 import { onLines } from "./lines.ts";
 import type { ExecOptions, ExecResult, Machine, MachineEnd, PhaseTime } from "./machine.ts";
-import { hasScreen, type SocketName } from "./qemu-args.ts";
+import { hasScreen } from "./qemu-args.ts";
 import type { QemuProcess } from "./qemu-process.ts";
 import { openQmp, type Qmp, type QmpEvent } from "./qmp.ts";
 import type { Scratch } from "./scratch.ts";
@@ -33,7 +33,7 @@ export interface Parts {
   readonly scratch: Scratch;
   readonly channels: Channels;
   readonly qemu: QemuProcess;
-  readonly sockets: Readonly<Record<SocketName, Socket>>;
+  readonly connections: Connections;
 }
 
 export class QemuMachine implements Machine {
@@ -55,12 +55,12 @@ export class QemuMachine implements Machine {
   #onReset: (() => void) | undefined;
 
   constructor(parts: Parts) {
-    const { sockets } = parts;
+    const { sockets, console } = parts.connections;
     this.#parts = parts;
     this.name = parts.spec.name;
     this.accelerator = parts.accelerator;
     this.pid = parts.qemu.pid;
-    this.console = new Console((bytes) => sockets.console.write(bytes));
+    this.console = new Console((bytes) => console.input.write(bytes));
     this.#agent = new Agent((line) => sockets.agent.write(line));
     this.#ready.promise.catch(() => {}); // Who does not await it learns from `ended`.
   }
@@ -86,8 +86,8 @@ export class QemuMachine implements Machine {
   }
 
   async powerOn(): Promise<void> {
-    const { emit, accelerator, options, qemu, scratch, sockets, spec } = this.#parts;
-    this.#qmp = await openQmp(sockets.qmp, (event) => this.#onQmpEvent(event));
+    const { emit, accelerator, options, qemu, scratch, connections, spec } = this.#parts;
+    this.#qmp = await openQmp(connections.sockets.qmp, (event) => this.#onQmpEvent(event));
     this.#screen = screenOf(this.#qmp, { scratch: scratch.dir, present: hasScreen(spec) });
     emit({ type: "machine.start", machine: this.name, accelerator: accelerator.name, why: accelerator.why });
     this.#connect();
@@ -157,8 +157,9 @@ export class QemuMachine implements Machine {
   }
 
   #connect(): void {
-    const { sockets, emit } = this.#parts;
-    sockets.console.on("data", (chunk: Buffer) => this.console.receive(chunk));
+    const { connections, emit } = this.#parts;
+    const { sockets } = connections;
+    connections.console.output.on("data", (chunk: Buffer) => this.console.receive(chunk));
     this.console.onText((text) => emit({ type: "machine.console", machine: this.name, text }));
     onLines(sockets.events, { maxLine: 256 * 1024, onLine: (line) => this.events.receive(line) });
     onLines(sockets.agent, {
@@ -203,7 +204,7 @@ export class QemuMachine implements Machine {
 
   async #waitForAgent(timeout: number): Promise<void> {
     if (this.#agent.answers) return;
-    this.#parts.sockets.agent.write(PING);
+    this.#parts.connections.sockets.agent.write(PING);
     const { promise, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(
       () =>
@@ -249,8 +250,8 @@ export class QemuMachine implements Machine {
   }
 
   async #finish(exit: number | null): Promise<void> {
-    const { sockets, channels, scratch, qemu } = this.#parts;
-    await drained(sockets.console);
+    const { connections, channels, scratch, qemu } = this.#parts;
+    await drained(connections.console.output);
     this.#watch!.stop();
     const ms = this.#watch!.sinceStart;
     const end = endOf({ ...this.#cause, exit }, { ms, consoleText: this.console.raw, lastWords: qemu.lastWords() });
@@ -279,7 +280,7 @@ function endError(name: string, end: MachineEnd, console: Console): BootwrightEr
   return bootFailure(name, console, { ended: sentenceFor(end) });
 }
 
-/** The guest's last words are still in the socket when QEMU has ended. */
+/** The guest's last words are still in the pipe when QEMU has ended. */
 function drained(socket: Socket): Promise<void> {
   return new Promise((resolve) => {
     if (socket.closed || socket.readableEnded) return resolve();

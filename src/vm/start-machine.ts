@@ -38,8 +38,8 @@ export async function startMachine(spec: MachineSpec, options: MachineOptions = 
       ...(firmware && { firmware }),
     };
     qemu = startQemu(arch, qemuArgs(spec, context), emit);
-    const sockets = await Promise.race([channels.connected, diedAtStart(spec, qemu)]);
-    const machine = new QemuMachine({ spec, options, emit, accelerator, scratch, channels, qemu, sockets });
+    const connections = await Promise.race([channels.connected, diedAtStart(spec, qemu)]);
+    const machine = new QemuMachine({ spec, options, emit, accelerator, scratch, channels, qemu, connections });
     // A QEMU that ends now also hangs up its monitor: its own last words say more, so they get the time to win.
     const power = machine.powerOn().catch(async (error) => {
       await systemClock.sleep(500);
