@@ -79,7 +79,10 @@ async function runTests(): Promise<Total> {
   }
 }
 
-async function runVitest(dir: string, only: readonly string[]): Promise<{ report: string | undefined; exit: number | null }> {
+async function runVitest(
+  dir: string,
+  only: readonly string[],
+): Promise<{ report: string | undefined; exit: number | null }> {
   const report = path.join(dir, "report.json");
   fs.rmSync(report, { force: true });
   running = spawn(
