@@ -28,15 +28,12 @@ export class SparseBatcher {
   }
 
   *write(bytes: Uint8Array): Generator<SparseWrite> {
-    let from = 0;
-    while (from < bytes.length) {
-      const zero = zerosFrom(bytes, from);
-      this.#position += zero - from;
-      from = zero;
-      const to = dataFrom(bytes, from);
-      if (to > from) yield* this.#data(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to));
-      from = to;
+    const start = this.#position;
+    for (const { from, to } of dataRuns(bytes)) {
+      this.#position = start + from;
+      yield* this.#data(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to));
     }
+    this.#position = start + bytes.length;
   }
 
   *flush(): Generator<SparseWrite> {
@@ -68,6 +65,15 @@ export class SparseBatcher {
     }
     this.#buffer.set(bytes, this.#used);
     this.#used += bytes.length;
+  }
+}
+
+/** What is to be written of `bytes`: all but zeros at the start and runs of them over 64 KiB. Each begins at a multiple of 4 KiB. */
+export function* dataRuns(bytes: Uint8Array): Generator<{ readonly from: number; readonly to: number }> {
+  for (let from = zerosFrom(bytes, 0); from < bytes.length; ) {
+    const to = dataFrom(bytes, from);
+    yield { from, to };
+    from = zerosFrom(bytes, to);
   }
 }
 

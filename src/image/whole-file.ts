@@ -17,8 +17,8 @@ export function wholeFileStage({
     params: {},
     outputs: ["file"],
     run: async ({ inputs, store }) => {
-      const { assembledFile } = await import("../store/assembled-file.ts");
-      return { file: blobArtifact(store.blobs.putLink(assembledFile(store, inputs.file))) };
+      const { assembledBlob } = await import("../store/assembled-file.ts");
+      return { file: blobArtifact(assembledBlob(store, inputs.file)) };
     },
   });
 }

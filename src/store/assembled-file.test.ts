@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { listing, tempDir, tempStore } from "../../test/support/temp-store.ts";
+import { digestOf } from "../base/digest.ts";
 import type { ImagePiece } from "../formats/sparse-write.ts";
 import type { ExtentsArtifact } from "./artifact.ts";
-import { assembledFile, assembledFiles } from "./assembled-file.ts";
+import { assembledBlob, assembledFile, assembledFiles } from "./assembled-file.ts";
 import { collect } from "./collect.ts";
 import { openExtentSource } from "./extent-bytes.ts";
 import { ExtentsWriter } from "./extents-writer.ts";
@@ -162,13 +163,28 @@ describe("a file in pieces", () => {
       import fs from "node:fs";
       import { assembledFile } from ${JSON.stringify(path.join(import.meta.dirname, "assembled-file.ts"))};
       import { Store } from ${JSON.stringify(path.join(import.meta.dirname, "store.ts"))};
-      fs.closeSync = () => process.kill(process.pid, "SIGKILL");
+      fs.fchmodSync = () => process.kill(process.pid, "SIGKILL");
       assembledFile(new Store(${JSON.stringify(store.dir)}), ${JSON.stringify(artifact)});`;
     const { signal } = spawnSync(process.execPath, ["--input-type=module-typescript", "--eval", script]);
     expect(signal).toBe("SIGKILL");
     expect(assembledFiles(store.dir)).toEqual([]);
     expect(fs.readdirSync(path.join(store.dir, "tmp"))).toHaveLength(1);
     expect(fs.readFileSync(assembledFile(store, artifact)).equals(expected())).toBe(true);
+  });
+
+  it("is read for its digest only when it is there already", () => {
+    for (const there of [false, true]) {
+      const store = tempStore();
+      const artifact = image(store);
+      if (there) assembledFile(store, artifact);
+      const opened = vi.spyOn(fs, "openSync");
+      const digest = assembledBlob(store, artifact);
+      const file = path.join(store.dir, "files", artifact.hash);
+      expect(opened.mock.calls.filter(([name]) => name === file)).toHaveLength(there ? 1 : 0);
+      opened.mockRestore();
+      expect(digest).toEqual(digestOf(expected()));
+      expect(fs.statSync(store.blobs.path(digest.hash)).ino).toBe(fs.statSync(file).ino);
+    }
   });
 
   it("is a blob, too, for who wants its digest: the same bytes, once on the disk", () => {

@@ -4,38 +4,28 @@
  */
 import fs from "node:fs";
 import path from "node:path";
-import type { Digest } from "../base/digest.ts";
+import { type Digest, DigestCounter } from "../base/digest.ts";
 import { ioError, systemCode } from "../base/errors.ts";
 import { ensureDir, removeQuietly } from "../base/fs.ts";
-import { SparseBatcher } from "../formats/sparse-batcher.ts";
-import type { SparseWrite } from "../formats/sparse-write.ts";
+import type { ExtentList } from "../formats/extents.ts";
+import { dataRuns } from "../formats/sparse-batcher.ts";
 import type { ExtentsArtifact } from "./artifact.ts";
 import { openFileSource } from "./blob-source.ts";
-import { writeAll } from "./blobs.ts";
-import { openExtentBytes, openExtentSource } from "./extent-bytes.ts";
+import { countZeros } from "./blobs.ts";
+import { openExtentSource } from "./extent-bytes.ts";
+import { LargeFile, ROOM } from "./large-file.ts";
 import type { Store } from "./store.ts";
 
 /** The file's path. It appears by rename, whole. Throws BLOB_DAMAGED when a blob that it is made of is gone. */
 export function assembledFile(store: Store, artifact: ExtentsArtifact): string {
-  const target = assembledPath(store.dir, artifact.hash);
-  if (isAssembled(store.dir, artifact)) return target;
-  const temporary = store.blobs.temporary();
-  try {
-    const fd = fs.openSync(temporary, "wx", 0o444);
-    try {
-      fs.ftruncateSync(fd, artifact.length);
-      fs.fchmodSync(fd, 0o444); // Whatever the umask is.
-      for (const { offset, bytes } of writesOf(store, artifact)) writeAll(fd, bytes, offset);
-    } finally {
-      fs.closeSync(fd);
-    }
-    ensureDir(path.dirname(target));
-    fs.renameSync(temporary, target);
-    return target;
-  } catch (error) {
-    removeQuietly(temporary);
-    throw systemCode(error)?.startsWith("E") ? ioError("write to the store", temporary, error) : error;
-  }
+  return isAssembled(store.dir, artifact) ? assembledPath(store.dir, artifact.hash) : assemble(store, artifact);
+}
+
+/** The file as a blob, too: hashed while it is put together, else read for it. Throws as assembledFile does. */
+export function assembledBlob(store: Store, artifact: ExtentsArtifact): Digest {
+  if (isAssembled(store.dir, artifact)) return store.blobs.putLink(assembledPath(store.dir, artifact.hash));
+  const counter = new DigestCounter();
+  return store.blobs.putLink(assemble(store, artifact, counter), counter.digest());
 }
 
 export const assembledPath = (storeDir: string, hash: string): string => path.join(storeDir, "files", hash);
@@ -55,19 +45,47 @@ export function assembledFiles(storeDir: string): readonly { hash: string; size:
   });
 }
 
-/** Long runs of zeros stay holes here, too: a part may be an image that has its own. */
-function* writesOf(store: Store, artifact: ExtentsArtifact): Generator<SparseWrite> {
-  const out = new SparseBatcher();
-  const bytes = openExtentBytes(store.blobs);
+function assemble(store: Store, artifact: ExtentsArtifact, counter?: DigestCounter): string {
+  const target = assembledPath(store.dir, artifact.hash);
+  const temporary = store.blobs.temporary();
   try {
-    for (const extent of store.getExtents(artifact).extents) {
-      out.seek(extent.offset);
-      for (const chunk of bytes.read(extent)) yield* out.write(chunk);
-    }
-    yield* out.flush();
-  } finally {
-    bytes.close();
+    writeFile(temporary, store, { list: store.getExtents(artifact), counter });
+    ensureDir(path.dirname(target));
+    fs.renameSync(temporary, target);
+    return target;
+  } catch (error) {
+    removeQuietly(temporary);
+    throw systemCode(error)?.startsWith("E") ? ioError("write to the store", temporary, error) : error;
   }
+}
+
+/** Long runs of zeros stay holes, also those of a part that is an image itself. */
+function writeFile(
+  name: string,
+  { blobs }: Store,
+  { list, counter }: { list: ExtentList; counter: DigestCounter | undefined },
+): void {
+  using source = openExtentSource(blobs, list);
+  using file = new LargeFile(name, {
+    size: list.size,
+    written: list.extents.reduce((sum, { length }) => sum + length, 0),
+  });
+  for (const at of roomsOf(list)) {
+    const bytes = source.read(at, file.room.length, file.room);
+    if (counter !== undefined) {
+      countZeros(counter, at);
+      counter.update(bytes);
+    }
+    for (const run of dataRuns(bytes)) file.write(at, run);
+  }
+  if (counter !== undefined) countZeros(counter, list.size);
+}
+
+/** Where a room full of the file begins that has anything in it. */
+function* roomsOf({ extents }: ExtentList): Generator<number> {
+  let next = 0;
+  for (const { offset, length } of extents)
+    for (next = Math.max(next, offset - (offset % ROOM)); next < offset + length; next += ROOM) yield next;
 }
 
 /**

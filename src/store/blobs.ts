@@ -156,9 +156,8 @@ export class Blobs {
     return digest;
   }
 
-  /** A file of the store under its digest as well, as a second name of the same bytes. */
-  putLink(file: string): Digest {
-    const digest = hashFile(file);
+  /** A file of the store under its digest as well, as a second name of the same bytes. `digest`: when whoever wrote it has hashed it. */
+  putLink(file: string, digest = hashFile(file)): Digest {
     if (this.#keep(digest)) return digest;
     const temporary = this.temporary();
     try {
@@ -276,7 +275,8 @@ export class BlobMissing extends BootwrightError {
 
 const ZEROS = Buffer.alloc(CHUNK);
 
-function countZeros(counter: DigestCounter, upTo: number): void {
+/** The zeros of a hole. */
+export function countZeros(counter: DigestCounter, upTo: number): void {
   for (let left = upTo - counter.size; left > 0; left = upTo - counter.size)
     counter.update(left < CHUNK ? ZEROS.subarray(0, left) : ZEROS);
 }
@@ -309,7 +309,7 @@ function requireDigest(got: Digest, want: Digest, what: string): void {
   );
 }
 
-export function writeAll(fd: number, bytes: Uint8Array, offset: number | null): void {
+function writeAll(fd: number, bytes: Uint8Array, offset: number | null): void {
   let done = 0;
   while (done < bytes.length)
     done += fs.writeSync(fd, bytes, done, bytes.length - done, offset === null ? null : offset + done);

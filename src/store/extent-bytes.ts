@@ -1,5 +1,6 @@
 /** Reads what extents point to, with a few blobs kept open: extents go to and fro between them. */
 import fs from "node:fs";
+import type { Digest } from "../base/digest.ts";
 import type { ByteSource } from "../formats/byte-source.ts";
 import type { Extent, ExtentList } from "../formats/extents.ts";
 import type { BlobArtifact, ExtentsArtifact } from "./artifact.ts";
@@ -7,46 +8,7 @@ import { openBlobSource } from "./blob-source.ts";
 import { BlobMissing, type Blobs } from "./blobs.ts";
 import type { Store } from "./store.ts";
 
-export interface ExtentBytes {
-  /** Each chunk is good until the next is asked for. Throws BLOB_DAMAGED when the blob is gone or short. */
-  readonly read: (extent: Extent) => Generator<Buffer>;
-  readonly close: () => void;
-}
-
 const MOST_OPEN = 64;
-/** Fits into a processor's cache with room to spare: what was read is still there when it is written. */
-const CHUNK = 512 * 1024;
-
-export function openExtentBytes(blobs: Blobs): ExtentBytes {
-  const open = new Map<string, number>();
-  const buffer = Buffer.allocUnsafeSlow(CHUNK);
-  const opened = (hash: string): number => {
-    const known = open.get(hash);
-    if (known !== undefined) return known;
-    const [oldest] = open;
-    if (oldest !== undefined && open.size >= MOST_OPEN) {
-      fs.closeSync(oldest[1]);
-      open.delete(oldest[0]);
-    }
-    const fd = blobs.open(hash);
-    open.set(hash, fd);
-    return fd;
-  };
-  return {
-    *read({ blob, from, length }) {
-      for (let done = 0; done < length; ) {
-        const got = fs.readSync(opened(blob.hash), buffer, 0, Math.min(CHUNK, length - done), from + done);
-        if (got === 0) throw new BlobMissing(blob.hash);
-        yield buffer.subarray(0, got);
-        done += got;
-      }
-    },
-    close: () => {
-      for (const fd of open.values()) fs.closeSync(fd);
-      open.clear();
-    },
-  };
-}
 
 /** Random access to a file of either kind. Close it. */
 export const openFileArtifact = (store: Store, artifact: BlobArtifact | ExtentsArtifact): ByteSource & Disposable =>
@@ -54,29 +16,66 @@ export const openFileArtifact = (store: Store, artifact: BlobArtifact | ExtentsA
     ? openBlobSource(store.blobs, artifact)
     : openExtentSource(store.blobs, store.getExtents(artifact));
 
-/** Random access to the file that extents describe, without putting it together. Close it. */
+/** Random access to the file that extents describe, without putting it together. Throws BLOB_DAMAGED when a blob is gone or short. Close it. */
 export function openExtentSource(blobs: Blobs, { size, extents }: ExtentList): ByteSource & Disposable {
-  const bytes = openExtentBytes(blobs);
+  const files = new OpenBlobs(blobs);
   return {
     size,
     read: (offset, length, into) => {
       const end = Math.min(offset + length, size);
       const wanted = Math.max(0, end - offset);
       const result =
-        into !== undefined && into.length >= wanted ? into.subarray(0, wanted).fill(0) : Buffer.alloc(wanted);
+        into !== undefined && into.length >= wanted ? into.subarray(0, wanted) : Buffer.allocUnsafe(wanted);
+      let done = 0;
       for (let i = firstEndingBehind(extents, offset); i < extents.length && extents[i]!.offset < end; i++) {
         const extent = extents[i]!;
         const start = Math.max(offset, extent.offset);
-        const skipped = start - extent.offset;
-        const rest = Math.min(end, extent.offset + extent.length) - start;
-        let at = start - offset;
-        for (const chunk of bytes.read({ ...extent, from: extent.from + skipped, length: rest }))
-          at += chunk.copy(result, at);
+        result.fill(0, done, start - offset);
+        done = Math.min(end, extent.offset + extent.length) - offset;
+        files.read(extent.blob, extent.from + start - extent.offset, result.subarray(start - offset, done));
       }
+      result.fill(0, done);
       return result;
     },
-    [Symbol.dispose]: bytes.close,
+    [Symbol.dispose]: () => files.close(),
   };
+}
+
+class OpenBlobs {
+  readonly #blobs: Blobs;
+  readonly #files = new Map<string, number>();
+
+  constructor(blobs: Blobs) {
+    this.#blobs = blobs;
+  }
+
+  /** Fills `into` with what the blob has from `from` on. */
+  read({ hash }: Digest, from: number, into: Buffer): void {
+    const fd = this.#opened(hash);
+    for (let done = 0; done < into.length; ) {
+      const got = fs.readSync(fd, into, done, into.length - done, from + done);
+      if (got === 0) throw new BlobMissing(hash);
+      done += got;
+    }
+  }
+
+  #opened(hash: string): number {
+    const known = this.#files.get(hash);
+    if (known !== undefined) return known;
+    const [oldest] = this.#files;
+    if (oldest !== undefined && this.#files.size >= MOST_OPEN) {
+      fs.closeSync(oldest[1]);
+      this.#files.delete(oldest[0]);
+    }
+    const fd = this.#blobs.open(hash);
+    this.#files.set(hash, fd);
+    return fd;
+  }
+
+  close(): void {
+    for (const fd of this.#files.values()) fs.closeSync(fd);
+    this.#files.clear();
+  }
 }
 
 function firstEndingBehind(extents: readonly Extent[], offset: number): number {
