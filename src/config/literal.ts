@@ -2,15 +2,15 @@
  * Where a value stands in a TypeScript or JavaScript config: the types are blanked out (which moves nothing), the rest
  * is parsed, and the default export's literal is walked along the path. Only done when there is something to report.
  */
-import { stripTypeScriptTypes } from "node:module";
 import { type AnyNode, type Expression, type ObjectExpression, type Program, type Property, parse } from "acorn";
 import type { Locator, Place, PlaceQuery } from "./place.ts";
+import { withoutTypes } from "./without-types.ts";
 
 /** Never throws: a file that cannot be parsed gives its start. */
 export function locateInModule(source: string, typescript: boolean): Locator {
   let program: Program | undefined;
   try {
-    const text = typescript ? stripTypeScriptTypes(source) : source;
+    const text = typescript ? withoutTypes(source) : source;
     program = parse(text, { ecmaVersion: "latest", sourceType: "module" });
   } catch {}
   return (query) => (program === undefined ? START : walk(program, query));

@@ -44,6 +44,32 @@ test("it is an ES module whatever package.json says", () => {
   expect(run(files, "console.log(JSON.stringify((await load()).value.name));")).toBe("x");
 });
 
+test("types are taken out where there are some, in the config and in what it imports", () => {
+  const files = {
+    "bootwright.config.ts": CONFIG,
+    "lib/n.ts": "const same = (name) => name;\ntype A = string;\nexport const n = same<A>('x');\n",
+  };
+  expect(run(files, "console.log(JSON.stringify((await load()).value.name));")).toBe("x");
+});
+
+test("a config that is JavaScript as it stands does not need Node's compiler", () => {
+  const formats = (text: string) =>
+    run(
+      { "bootwright.config.ts": text },
+      `const formats = [];
+(await import("node:module")).registerHooks({
+  load(url, context, next) {
+    if (url.includes("bootwright.config.ts")) formats.push(context.format);
+    return next(url, context);
+  },
+});
+await load();
+console.log(JSON.stringify(formats));`,
+    );
+  expect(formats("export default { name: 'x' };\n")).toEqual(["module"]);
+  expect(formats("export default { name: 'x' as string };\n")).toEqual(["module-typescript"]);
+});
+
 test("imports from elsewhere are noticed", () => {
   const files = { "bootwright.config.ts": 'import os from "node:os";\nexport default { name: typeof os };\n' };
   expect(run(files, "console.log(JSON.stringify((await load()).selfContained));")).toBe(false);

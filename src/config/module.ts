@@ -7,6 +7,7 @@ import fs from "node:fs";
 import module from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isTypeScript } from "./find.ts";
+import { isJavaScript } from "./without-types.ts";
 
 export interface LoadedModule {
   readonly value: unknown;
@@ -52,8 +53,8 @@ export async function loadModule(file: string): Promise<LoadedModule> {
       const url = new URL(resolved.url);
       files.add(fileURLToPath(url));
       url.searchParams.set(VERSION_KEY, version);
-      const typescript = isTypeScript(url.pathname);
-      return { ...resolved, url: url.href, ...(typescript ? { format: formatOf(url.pathname) } : {}) };
+      const local = fileURLToPath(resolved.url);
+      return { ...resolved, url: url.href, ...(isTypeScript(local) ? { format: formatOf(local) } : {}) };
     },
   });
   try {
@@ -66,4 +67,4 @@ export async function loadModule(file: string): Promise<LoadedModule> {
 
 /** A config is an ES module whatever the project's package.json says: `npm init` writes "commonjs". */
 const formatOf = (file: string): "module" | "module-typescript" =>
-  isTypeScript(file) ? "module-typescript" : "module";
+  isTypeScript(file) && !isJavaScript(fs.readFileSync(file, "utf8")) ? "module-typescript" : "module";

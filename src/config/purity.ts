@@ -2,8 +2,8 @@
  * Whether a config module can only ever give the same value for the same text. Its validated form is kept between runs
  * only then; a config that asks for the time, the environment or files by itself is run each time.
  */
-import { stripTypeScriptTypes } from "node:module";
 import { type AnyNode, parse } from "acorn";
+import { withoutTypes } from "./without-types.ts";
 
 /** Free names that a pure module may use. Anything else that it has not declared itself makes it impure. */
 const PURE_GLOBALS = new Set([
@@ -26,7 +26,7 @@ const IMPURE_MEMBERS = new Set(["constructor", "__proto__", "prototype", "getPro
 
 export function isPureModule(source: string, typescript: boolean): boolean {
   try {
-    const text = typescript ? stripTypeScriptTypes(source) : source;
+    const text = typescript ? withoutTypes(source) : source;
     return isPure(parse(text, { ecmaVersion: "latest", sourceType: "module" }));
   } catch {
     return false;
