@@ -45,22 +45,30 @@ export async function removeAttested(place: Place, names: readonly string[]): Pr
 
 const ENDINGS = [".sig", ".intoto.jsonl", ".spdx.json", ".cdx.json"] as const;
 
-async function putBeside(project: Project, { place, about }: { place: Place; about: Attested }): Promise<void> {
-  const { slsa, spdx, cyclonedx } = about.provenance;
-  const signer = documentSigner(project, about.key);
+/** What is said of a file, as files beside it: made when it is asked for, since a signature may differ each time. */
+export function besideFiles(
+  project: Project,
+  { name, local, provenance: { slsa, spdx, cyclonedx }, key }: Omit<Attested, "digest">,
+): readonly { readonly name: string; readonly make: () => Promise<Buffer> }[] {
+  const signer = documentSigner(project, key);
   const read = (blob: BlobArtifact): Buffer => Buffer.from(project.store.blobs.readAll(blob));
   const make = {
-    ".sig": async () => `${Buffer.from(await signer.signFile(about.local)).toString("base64")}\n`,
-    ".intoto.jsonl": async () => `${await signEnvelope(read(slsa), { payloadType: INTOTO_PAYLOAD, signer })}\n`,
+    ".sig": async () => Buffer.from(`${Buffer.from(await signer.signFile(local)).toString("base64")}\n`),
+    ".intoto.jsonl": async () =>
+      Buffer.from(`${await signEnvelope(read(slsa), { payloadType: INTOTO_PAYLOAD, signer })}\n`),
     ".spdx.json": async () => read(spdx),
     ".cdx.json": async () => read(cyclonedx),
-  } as const satisfies Record<(typeof ENDINGS)[number], () => Promise<string | Uint8Array>>;
-  for (const ending of ENDINGS) {
+  } as const satisfies Record<(typeof ENDINGS)[number], () => Promise<Buffer>>;
+  return ENDINGS.map((ending) => ({ name: `${name}${ending}`, make: make[ending] }));
+}
+
+async function putBeside(project: Project, { place, about }: { place: Place; about: Attested }): Promise<void> {
+  for (const { name, make } of besideFiles(project, about)) {
     project.session.signal.throwIfAborted();
-    const name = `${about.name}${ending}`;
-    if ((await place.stat(name)) === undefined) await place.create(name, Buffer.from(await make[ending]()));
+    if ((await place.stat(name)) === undefined) await place.create(name, await make());
   }
-  const payload = read(slsa);
+  const signer = documentSigner(project, about.key);
+  const payload = Buffer.from(project.store.blobs.readAll(about.provenance.slsa));
   const statements = `${about.name}.intoto.jsonl`;
   const lines =
     (await place.read(statements, { maxSize: MAX_ENVELOPE, signal: project.session.signal })) ?? Buffer.of();

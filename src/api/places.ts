@@ -7,8 +7,12 @@ import { catalogDirectory, catalogRepository } from "../catalog/catalog-address.
 import { webSource } from "../catalog/web-source.ts";
 import type { Project } from "./project.ts";
 
-/** A directory, `s3://BUCKET/PREFIX` or `oci://HOST/NAME`; undefined for an address that can only be read. Throws OFFLINE. */
+/** A directory, `s3://BUCKET/PREFIX` or `oci://HOST/NAME`; undefined for an address that can only be read. Throws OFFLINE, UNSUPPORTED. */
 export async function openPlace(project: Project, url: string): Promise<Place | undefined> {
+  if (url.startsWith("github:"))
+    throw new BootwrightError("UNSUPPORTED", `${url}: releases of GitHub hold published files, nothing else`, {
+      hint: "name a directory, s3://BUCKET/PREFIX or oci://HOST/NAME",
+    });
   if (url.startsWith("s3://")) return (await import("./buckets.ts")).projectBucketPlace(project, url);
   if (catalogRepository(url) !== undefined) return (await import("./registry-images.ts")).registryPlace(project, url);
   const dir = catalogDirectory(url, project.config.dir);

@@ -6,11 +6,11 @@ import { download } from "../base/download.ts";
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
 import { shownUrl } from "../base/http.ts";
-import { type FoundFile, readPublications } from "../publish/read.ts";
+import type { FoundFile } from "../publish/read.ts";
 import type { ReleaseArtifact } from "../release/document.ts";
-import { openReadable } from "./places.ts";
 import type { Platform } from "./platform.ts";
 import type { Project } from "./project.ts";
+import { publicationsAt } from "./publications-at.ts";
 import { remoteBytes } from "./remote-bytes.ts";
 
 /**
@@ -18,13 +18,12 @@ import { remoteBytes } from "./remote-bytes.ts";
  * in which nothing changed publishes nothing new.
  */
 export async function publishedArtifacts(platform: Platform, version: string): Promise<readonly ReleaseArtifact[]> {
-  const { project, config, target } = platform;
+  const { project, config } = platform;
   const artifacts: ReleaseArtifact[] = [];
   for (const [repository, { publishes }] of Object.entries(config.repositories))
     for (const written of publishes) {
       const url = absoluteAddress(written, project.config.dir);
-      const place = await openReadable(project, url);
-      const files = await readPublications(place, { signal: target.signal });
+      const { address: place, files } = await publicationsAt(project, url);
       if (files.length === 0)
         throw new BootwrightError("NAME_UNKNOWN", `${repository} has published nothing at ${shownUrl(written)} yet`, {
           hint: "there: bootwright publish",
@@ -32,7 +31,7 @@ export async function publishedArtifacts(platform: Platform, version: string): P
       for (const file of chooseFiles(files, version))
         artifacts.push(
           artifactOf(file, {
-            ...{ repository, address: withoutAccount(url) + file.address.slice(place.address.length) },
+            ...{ repository, address: withoutAccount(url) + file.address.slice(place.length) },
           }),
         );
     }

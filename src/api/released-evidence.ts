@@ -33,13 +33,9 @@ export const releasedEvidence = (project: Project, asked: Asked): Promise<Releas
   asked.artifact.address.startsWith("oci://") ? inRegistry(project, asked) : inPlace(project, asked);
 
 async function inPlace(project: Project, { artifact, policy, damaged }: Asked): Promise<ReleasedEvidence> {
-  const { file: name, sha256, address } = artifact;
-  const inside = `/${contentPath({ name, sha256 })}`;
-  if (!address.endsWith(inside))
-    throw new BootwrightError("FORMAT_INVALID", `${address} does not end with ${inside}, as what is published does`);
-  const place = await openReadable(project, address.slice(0, -inside.length));
-  const { signal } = project.session;
-  const read = (ending: string) => place.read(`${name}${ending}`, { maxSize: MAX_ENVELOPE, signal });
+  const { file: name, sha256 } = artifact;
+  const beside = await openBeside(project, artifact);
+  const read = (ending: string) => beside(`${name}${ending}`);
   const found = await besideEvidence(name, { policy, read, chunks: () => bytesOf(project, artifact) });
   const bills: string[] = [];
   for (const ending of [".spdx.json", ".cdx.json"]) {
@@ -56,6 +52,22 @@ async function inPlace(project: Project, { artifact, policy, damaged }: Asked): 
     }
   }
   return { found, sha256: found.hash, bills };
+}
+
+/** Reads what lies where the artifact has its name. */
+async function openBeside(
+  project: Project,
+  { file: name, sha256, address }: ReleaseArtifact,
+): Promise<(name: string) => Promise<Buffer | undefined>> {
+  if (address.startsWith("github:")) {
+    const { read } = await (await import("./github-place.ts")).openReleaseFile(project.session, address);
+    return (other) => read(other, MAX_ENVELOPE);
+  }
+  const inside = `/${contentPath({ name, sha256 })}`;
+  if (!address.endsWith(inside))
+    throw new BootwrightError("FORMAT_INVALID", `${address} does not end with ${inside}, as what is published does`);
+  const place = await openReadable(project, address.slice(0, -inside.length));
+  return (other) => place.read(other, { maxSize: MAX_ENVELOPE, signal: project.session.signal });
 }
 
 async function inRegistry(project: Project, { artifact, policy, damaged }: Asked): Promise<ReleasedEvidence> {

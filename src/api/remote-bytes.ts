@@ -1,4 +1,4 @@
-/** Bytes that are pinned and lie where no plain download reaches: in an object store or a registry. The clients are loaded when asked. */
+/** Bytes that are pinned and lie where no plain download reaches: in an object store, a registry or a release. The clients are loaded when asked. */
 import { catalogRepository } from "../catalog/catalog-address.ts";
 import type { RemotePlace } from "../source/fetch.ts";
 import type { Project } from "./project.ts";
@@ -8,6 +8,11 @@ export async function* remoteBytes(
   project: Pick<Project, "session" | "config">,
   { url, sha256, size, ...channels }: RemotePlace,
 ): AsyncGenerator<Uint8Array> {
+  if (url.startsWith("github:")) {
+    const { openReleaseFile } = await import("./github-place.ts");
+    yield* (await openReleaseFile({ ...project.session, ...channels }, url)).bytes();
+    return;
+  }
   const repository = catalogRepository(url);
   if (repository === undefined) {
     yield* (await import("./buckets.ts")).objectBytes(project, { url, size, ...channels });

@@ -48,6 +48,7 @@ export async function verifyProvenance(session: Session, asked: Asked): Promise<
 function findEvidence(session: Session, asked: Asked, damaged: Damaged): Promise<FoundEvidence> {
   const { ref } = asked;
   if (ref.startsWith("s3://")) return inBucket(session, asked);
+  if (ref.startsWith("github:")) return inRelease(session, asked);
   if (/^(oci|oci-archive|docker):/.test(ref))
     return attached(session, asked, { location: parseLocation(ref), damaged });
   const file = path.resolve(session.cwd, ref);
@@ -59,7 +60,7 @@ function findEvidence(session: Session, asked: Asked, damaged: Damaged): Promise
     stat === undefined ? "PATH_MISSING" : "UNSUPPORTED",
     `${ref} is no file and no container image`,
     {
-      hint: "name a file such as ./out/hello.efi, an OCI layout, oci://HOST/NAME or s3://BUCKET/KEY",
+      hint: "name a file such as ./out/hello.efi, an OCI layout, oci://HOST/NAME, s3://BUCKET/KEY or github:OWNER/REPOSITORY@TAG/NAME",
     },
   );
 }
@@ -85,6 +86,11 @@ async function besideFile(file: string, { policy }: Asked): Promise<FoundEvidenc
     read: (ending) => read(`${file}${ending}`),
     chunks: () => fs.createReadStream(file),
   });
+}
+
+async function inRelease(session: Session, { ref, policy }: Asked): Promise<FoundEvidence> {
+  const { name, bytes, read } = await (await import("./github-place.ts")).openReleaseFile(session, ref);
+  return besideEvidence(name, { policy, read: (ending) => read(`${name}${ending}`, MAX_ENVELOPE), chunks: bytes });
 }
 
 async function inBucket(session: Session, { ref, policy }: Asked): Promise<FoundEvidence> {

@@ -22,8 +22,8 @@ import { verifyProvenance } from "./verify-provenance.ts";
 
 export interface VerifyOptions extends RegistryAccess {
   /**
-   * An image of the project, a digest, a file, a directory in the place of a system partition; `oci://…`, `s3://…` or a layout;
-   * "env:NAME", what runs in an environment.
+   * An image of the project, a digest, a file, a directory in the place of a system partition; `oci://…`, `s3://…`, `github:…` or a
+   * layout; "env:NAME", what runs in an environment.
    */
   readonly ref: string;
   /** Default: the keys of the project. */

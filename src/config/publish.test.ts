@@ -15,7 +15,7 @@ test.each([
   "one: { image: root, to: ./published }",
   'one: { image: boot, to: "s3://releases/boot", name: "vmlinuz-{kernel.release}.efi", index: [kernels.txt], sign: catalog }',
   'one: { image: root, to: "oci://registry.example.org:5000/team/root", immutable: ["{version}"], moving: [beta] }',
-  'one: { image: root, to: "github:owner/repository" }, two: { image: boot, to: "github:owner/repository" }',
+  'one: { image: root, to: "github:owner/repository", attest: { key: db } }, two: { image: boot, to: "github:owner/repository" }',
   'one: { bundle: default, to: "catalog:kernels" }, two: { image: root, to: "file:///srv/published", keep: 1 }',
 ])("%s", async (publish) => {
   expect(Object.keys((await loadYaml(project(publish))).config.publish)).toContain("one");

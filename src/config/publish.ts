@@ -51,12 +51,6 @@ function issuesOf(config: ProjectOutput, { name, one }: { name: string; one: Ima
   if (kind !== "registry" && others.some((sign) => sign !== one.sign))
     issues.push({ path: at, message: `what goes to ${one.to} has one list, and one key: \`sign\``, mark: "key" });
   if (kind === "github") {
-    if (one.attest !== undefined)
-      issues.push({
-        path: [...at, "attest"],
-        message: "a GitHub release never changes, so nothing can be put beside its files; see `provenance`",
-        mark: "key",
-      });
     if (one.immutable === undefined && config.version === undefined)
       issues.push({ path: at, message: 'a release has a version: `version: "0.1.0"` of the project', mark: "key" });
     if (one.immutable !== undefined && one.immutable.length !== 1)

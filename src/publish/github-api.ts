@@ -1,5 +1,6 @@
 /** GitHub's REST API, as far as releases need it: asked again when the server is busy, refusals explained. */
 import { type Clock, systemClock } from "../base/clock.ts";
+import { download } from "../base/download.ts";
 import { BootwrightError, isBootwrightError, messageOf } from "../base/errors.ts";
 import { type HttpMethod, type HttpResponse, request, retryAfterSeconds, type StreamBody } from "../base/http.ts";
 import { JsonFields } from "../formats/oci-json.ts";
@@ -12,6 +13,8 @@ export interface GithubOptions {
   readonly clock?: Clock;
   /** First wait between attempts, in milliseconds; doubles each time. */
   readonly backoffMs?: number;
+  /** Milliseconds of silence after which a connection counts as dead. */
+  readonly stallMs?: number;
 }
 
 export interface GithubCall {
@@ -76,9 +79,35 @@ export class Github {
     return status >= 400 ? undefined : JsonFields.parse(bytes, `GitHub's answer to: ${call.what}`);
   }
 
+  /**
+   * The bytes of an asset, going on where a transfer broke. The API leads to a store elsewhere, which does not see the token. Throws NETWORK,
+   * HTTP_STATUS. The caller checks the digest.
+   */
+  read(path: string, { what, size }: { readonly what: string; readonly size: number }): AsyncGenerator<Uint8Array> {
+    const { signal, backoffMs = 500, stallMs } = this.#options;
+    return download(what, {
+      ...{ signal, size, backoffMs, ...(stallMs !== undefined && { stallMs }) },
+      open: (_, { headers = {}, ...options }) =>
+        request(this.#urlOf(path).href, {
+          ...options,
+          headers: { ...headers, ...this.#identity(), accept: "application/octet-stream" },
+        }),
+    });
+  }
+
+  #urlOf(path: string): URL {
+    const api = this.#options.api.replace(/\/+$/, "");
+    return new URL(path.includes("://") ? path : `${api}${path}`);
+  }
+
+  #identity(): Readonly<Record<string, string>> {
+    const { token } = this.#options;
+    return { "x-github-api-version": "2022-11-28", ...(token !== undefined && { authorization: `Bearer ${token}` }) };
+  }
+
   async #send({ method, path, json, file }: GithubCall): Promise<GithubAnswer> {
-    const { api, token, signal } = this.#options;
-    const url = new URL(path.includes("://") ? path : `${api.replace(/\/+$/, "")}${path}`);
+    const { api, signal, stallMs } = this.#options;
+    const url = this.#urlOf(path);
     // The address for uploads comes from the server: the token goes there over TLS only.
     if (url.protocol !== "https:" && url.origin !== new URL(api).origin)
       throw new BootwrightError("NETWORK", `${url.origin} is no address to send a token to`);
@@ -86,14 +115,12 @@ export class Github {
     const response = await request(url.href, {
       method,
       headers: {
-        accept: "application/vnd.github+json",
-        "x-github-api-version": "2022-11-28",
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...{ ...this.#identity(), accept: "application/vnd.github+json" },
         ...(file !== undefined && { "content-type": "application/octet-stream" }),
         ...(json !== undefined && { "content-type": "application/json" }),
       },
       ...(body !== undefined && { body }),
-      signal,
+      ...{ signal, stallMs },
       accept: () => true,
     });
     const chunks: Uint8Array[] = [];

@@ -37,11 +37,12 @@ beforeEach(() => {
 
 function publish(
   options: Partial<ReleaseOptions> = {},
-  { token = TOKEN as string | undefined, signal = new AbortController().signal } = {},
+  { token = TOKEN as string | undefined, signal = new AbortController().signal, stallMs = 30_000 } = {},
 ) {
-  const github = new Github({ api: fake.api, token, signal, backoffMs: 1, clock: NO_WAITING });
+  const github = new Github({ api: fake.api, token, signal, backoffMs: 1, clock: NO_WAITING, stallMs });
   return publishRelease(github, {
     ...{ repository: "o/r", tag: "v1.0.0", files: FILES, latest: true, secret: undefined, signal, dryRun: false },
+    ...{ now: "2026-01-02T03:04:05Z", beside: [{ name: "one.iso.sig", make: async () => Buffer.from("signature\n") }] },
     ...options,
   });
 }
@@ -50,11 +51,12 @@ function publish(
 function checkWhole(releases: readonly FakeRelease[]): void {
   for (const release of releases.filter(({ draft }) => !draft)) {
     const names = release.assets.map(({ name }) => name).sort();
-    expect(names).toEqual(["SHA256SUMS", "one.iso", "two.efi"]);
+    expect(names).toEqual(["SHA256SUMS", "one.iso", "one.iso.sig", "published.json", "two.efi"]);
     const sums = release.assets.find(({ name }) => name === "SHA256SUMS")!.bytes.toString();
-    for (const { name, bytes, state } of release.assets.filter((one) => one.name !== "SHA256SUMS")) {
+    for (const { name, bytes, state } of release.assets) {
       expect(state).toBe("uploaded");
-      expect(sums).toContain(`${createHash("sha256").update(bytes).digest("hex")}  ${name}\n`);
+      if (/\.(iso|efi)$/.test(name))
+        expect(sums).toContain(`${createHash("sha256").update(bytes).digest("hex")}  ${name}\n`);
     }
   }
   expect(releases.filter(({ draft }) => !draft).length).toBeLessThanOrEqual(1);
@@ -73,6 +75,14 @@ test("a release is its files and their sums; again is nothing new; other bytes a
   await expect(publish({ files: [...FILES, imageFile("three", "3")] })).rejects.toMatchObject({
     ...{ code: "EXISTS", message: expect.stringContaining("without three") },
   });
+  const more = [{ name: "two.efi.sig", make: async () => Buffer.of() }];
+  await expect(publish({ beside: more })).rejects.toMatchObject({
+    ...{ code: "EXISTS", message: expect.stringContaining("without two.efi.sig") },
+  });
+  for (const name of ["published.json", "SHA256SUMS", "two.efi"])
+    await expect(publish({ files: [...FILES, imageFile(name, "3")] })).rejects.toMatchObject({
+      ...{ code: "EXISTS", message: expect.stringContaining(`a file ${name} of its own`) },
+    });
 });
 
 test("without a token, or with a wrong one, what is missing is said, and the token is not", async () => {
@@ -91,13 +101,13 @@ test("every fault at every request: the release is whole, or there is none and t
   const told = [500, 502].map((status) => ({ status }));
   const slower = [429, 403].map((status) => ({ status, retryAfter: 1 }));
   const expired = { status: 401 };
-  const faults = ["drop", "truncate", "page", "cut", expired, ...told, ...slower] as const;
+  const faults = ["drop", "truncate", "page", "cut", "stall", expired, ...told, ...slower] as const;
   for (const fault of faults)
     for (let at = 1; ; at++) {
       fake.releases.splice(0);
       fake.requests.splice(0);
       fake.fault = (count) => (count === at ? fault : undefined);
-      const result = await publish().then(
+      const result = await publish({}, fault === "stall" ? { stallMs: 200 } : {}).then(
         () => "published",
         (error) => error.code,
       );

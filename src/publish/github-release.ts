@@ -1,15 +1,17 @@
 /**
  * Publishes files as a release of a GitHub repository: a draft, which nobody sees, its files, checked; then the draft becomes
- * the release of its tag, all at once. A release that is published is not changed.
+ * the release of its tag, all at once. A release that is published is not changed. What a reader wants to know of its files
+ * is in one of them, as the state of any other place is.
  */
-
 import type { KeyObject } from "node:crypto";
 import fs from "node:fs";
 import { digestOf } from "../base/digest.ts";
 import { BootwrightError, hasCode } from "../base/errors.ts";
 import { keyName, minisignKeyOf, signMinisign } from "../formats/minisign.ts";
-import { JsonFields } from "../formats/oci-json.ts";
 import type { Github } from "./github-api.ts";
+import { findRelease, type GithubRelease, listAssets, listReleases } from "./github-releases.ts";
+import { RELEASE_STATE, VIEW_NAMES } from "./reserved.ts";
+import { encodeState } from "./state.ts";
 import type { NewFile } from "./target.ts";
 
 export interface ReleaseOptions {
@@ -17,12 +19,21 @@ export interface ReleaseOptions {
   readonly repository: string;
   readonly tag: string;
   readonly files: readonly NewFile[];
+  /** What is said of the files, as files beside them; made when it is needed. */
+  readonly beside: readonly BesideFile[];
   /** The repository's "latest" moves to it. */
   readonly latest: boolean;
   /** Ed25519; signs SHA256SUMS. */
   readonly secret: KeyObject | undefined;
+  /** ISO 8601, UTC. */
+  readonly now: string;
   readonly signal: AbortSignal;
   readonly dryRun: boolean;
+}
+
+export interface BesideFile {
+  readonly name: string;
+  readonly make: () => Promise<Uint8Array>;
 }
 
 export interface PublishedRelease {
@@ -43,10 +54,16 @@ const MARK = "<!-- made by bootwright publish -->";
 
 /** Throws EXISTS when the tag has a release with other files, and what the API throws. */
 export async function publishRelease(github: Github, options: ReleaseOptions): Promise<PublishedRelease> {
+  requireNames(options);
   const before = await findRelease(github, options);
   if (before !== undefined) return checkSame(before, options);
   if (options.dryRun) return { address: addressOf(options), known: false };
-  const assets = [...options.files.map(assetOf), ...sumsOf(options)];
+  const assets = [
+    ...options.files.map(assetOf),
+    ...(await besideAssets(options)),
+    ...sumsOf(options),
+    stateOf(options),
+  ];
   const draft = await makeDraft(github, options);
   try {
     for (const asset of assets) await upload(github, { draft, asset, ...options });
@@ -69,25 +86,18 @@ export async function publishRelease(github: Github, options: ReleaseOptions): P
     return checkSame(other, options);
   }
   const published = await findRelease(github, options);
-  if (published?.count("id") !== draft.id)
+  if (published?.id !== draft.id)
     throw new BootwrightError(
       "EXISTS",
       `${options.repository}: release ${options.tag} was published by another at the same time`,
     );
   await removeDrafts(github, options);
-  return { address: published.text("html_url"), known: false };
+  return { address: published.url, known: false };
 }
 
-const callOf = (method: "GET" | "DELETE", path: string, what: string) => ({ method, path, what });
+const callOf = (method: "DELETE", path: string, what: string) => ({ method, path, what });
 
 const addressOf = ({ repository, tag }: ReleaseOptions): string => `github:${repository} release ${tag}`;
-
-/** A draft has no tag yet, so it is not found here. */
-const findRelease = (github: Github, { repository, tag }: ReleaseOptions): Promise<JsonFields | undefined> =>
-  github.json({
-    ...callOf("GET", `/repos/${repository}/releases/tags/${encodeURIComponent(tag)}`, `look for release ${tag}`),
-    accept: [404],
-  });
 
 interface Draft {
   readonly id: number;
@@ -119,7 +129,8 @@ async function upload(
       return;
     } catch (error) {
       if (attempt === 3 || !(hasCode(error, "NETWORK") || hasCode(error, "HTTP_STATUS"))) throw error;
-      const there = (await assetsOf(github, { draft, repository })).find(({ name }) => name === asset.name);
+      const all = await listAssets(github, { repository, release: draft.id });
+      const there = all.find(({ name }) => name === asset.name);
       if (there === undefined) continue;
       if (there.state === "uploaded" && there.sha256 === asset.sha256 && there.size === asset.size) return;
       await github.call({
@@ -130,38 +141,11 @@ async function upload(
   }
 }
 
-async function assetsOf(github: Github, { draft, repository }: { draft: Draft; repository: string }) {
-  const what = "list what was uploaded";
-  const { bytes } = await github.call(
-    callOf("GET", `/repos/${repository}/releases/${draft.id}/assets?per_page=100`, what),
-  );
-  return parseAssets(Buffer.concat([Buffer.from('{"assets":'), bytes, Buffer.from("}")]), what);
-}
-
-const parseAssets = (bytes: Uint8Array, what: string) => readAssets(JsonFields.parse(bytes, what));
-
-const readAssets = (fields: JsonFields) =>
-  fields.list(
-    "assets",
-    (item, where) => {
-      const asset = JsonFields.of(item, where);
-      const sha256 = /^sha256:([0-9a-f]{64})$/.exec(asset.optionalText("digest") ?? "")?.[1];
-      return {
-        id: asset.count("id"),
-        name: asset.text("name"),
-        size: asset.count("size"),
-        state: asset.text("state"),
-        sha256,
-      };
-    },
-    1000,
-  );
-
 async function requireAssets(
   github: Github,
   { draft, assets, repository }: ReleaseOptions & { draft: Draft; assets: readonly Asset[] },
 ): Promise<void> {
-  const there = await assetsOf(github, { draft, repository });
+  const there = await listAssets(github, { repository, release: draft.id });
   for (const { name, size, sha256 } of assets) {
     const found = there.find((one) => one.name === name);
     // A server of GitHub's own make may be too old to tell digests.
@@ -174,10 +158,10 @@ async function requireAssets(
   }
 }
 
-function checkSame(release: JsonFields, { files, repository, tag }: ReleaseOptions): PublishedRelease {
-  const there = readAssets(release);
+function checkSame(release: GithubRelease, { files, beside, repository, tag }: ReleaseOptions): PublishedRelease {
+  const hint = `a release never changes; publish all of its files at once, as the next version${nextTag(tag)}`;
   for (const { name, size, sha256 } of files) {
-    const found = there.find((one) => one.name === name);
+    const found = release.assets.find((one) => one.name === name);
     if (found !== undefined && found.size === size && (found.sha256 ?? sha256) === sha256) continue;
     throw new BootwrightError(
       "EXISTS",
@@ -185,12 +169,24 @@ function checkSame(release: JsonFields, { files, repository, tag }: ReleaseOptio
         ? `${repository} has a release ${tag} already, without ${name}`
         : `${repository} has a release ${tag} already, with another ${name}`,
       {
-        hint: `a release never changes; publish all of its files at once, as the next version${nextTag(tag)}`,
+        hint,
         ...(found !== undefined && { detail: `there  sha256:${found.sha256 ?? "?"}\nhere   sha256:${sha256}` }),
       },
     );
   }
-  return { address: release.text("html_url"), known: true };
+  // A signature may differ each time that it is made: the first one counts.
+  const unsaid = beside.find(({ name }) => !release.assets.some((one) => one.name === name));
+  if (unsaid !== undefined)
+    throw new BootwrightError("EXISTS", `${repository} has a release ${tag} already, without ${unsaid.name}`, { hint });
+  return { address: release.url, known: true };
+}
+
+/** Assets share one list of names. */
+function requireNames({ files, beside }: ReleaseOptions): void {
+  const names = [...files, ...beside].map(({ name }) => name);
+  const taken = names.find((name, i) => VIEW_NAMES.test(name) || name === RELEASE_STATE || names.indexOf(name) !== i);
+  if (taken !== undefined)
+    throw new BootwrightError("EXISTS", `a release cannot have a file ${taken} of its own: the name is taken in it`);
 }
 
 function nextTag(tag: string): string {
@@ -200,19 +196,8 @@ function nextTag(tag: string): string {
 
 /** Drafts of this tag that others left behind, or with which they are too late. */
 async function removeDrafts(github: Github, { repository, tag }: ReleaseOptions): Promise<void> {
-  const what = "list drafts";
-  const { bytes } = await github.call(callOf("GET", `/repos/${repository}/releases?per_page=100`, what));
-  const fields = JsonFields.parse(Buffer.concat([Buffer.from('{"releases":'), bytes, Buffer.from("}")]), what);
-  const drafts = fields.list(
-    "releases",
-    (item, where) => {
-      const one = JsonFields.of(item, where);
-      const ours = one.value("draft") === true && one.optionalText("tag_name") === tag;
-      return { id: one.count("id"), ours: ours && (one.optionalText("body") ?? "").includes(MARK) };
-    },
-    1000,
-  );
-  for (const { id } of drafts.filter(({ ours }) => ours))
+  const releases = await listReleases(github, repository);
+  for (const { id } of releases.filter((one) => one.draft && one.tag === tag && one.body.includes(MARK)))
     await github.call({ ...callOf("DELETE", `/repos/${repository}/releases/${id}`, "delete a draft"), accept: [404] });
 }
 
@@ -227,6 +212,27 @@ function sumsOf({ files, secret, tag }: ReleaseOptions): readonly Asset[] {
   const untrusted = `signature with key ${keyName(minisignKeyOf(secret).id)}`;
   const signature = signMinisign(sums, { secret, untrusted, trusted: `SHA256SUMS release:${tag}` });
   return [bytesAsset("SHA256SUMS", sums), bytesAsset("SHA256SUMS.minisig", Buffer.from(signature))];
+}
+
+async function besideAssets({ beside, signal }: ReleaseOptions): Promise<readonly Asset[]> {
+  const assets: Asset[] = [];
+  for (const { name, make } of beside) {
+    signal.throwIfAborted();
+    assets.push(bytesAsset(name, Buffer.from(await make())));
+  }
+  return assets;
+}
+
+/** What the API does not tell of the files: which publication each is, of which image, with which kernel. */
+function stateOf({ files, tag, secret, now }: ReleaseOptions): Asset {
+  const state = encodeState({
+    ...{ serial: 1, updated: now, previous: "", moving: {}, retired: [], views: ["SHA256SUMS"] },
+    files: files.map(({ local: _, moving: __, ...file }) => ({
+      ...{ ...file, immutable: [tag], digest: file.sha256, published: now },
+    })),
+    signedBy: secret === undefined ? "" : keyName(minisignKeyOf(secret).id),
+  });
+  return bytesAsset(RELEASE_STATE, state);
 }
 
 const bytesAsset = (name: string, bytes: Buffer): Asset => ({

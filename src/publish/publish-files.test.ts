@@ -79,9 +79,9 @@ describe("publishing into a directory", () => {
     expect(sums).toHaveLength(2);
     expect(text(dir, "published/current")).toBe("2\n");
     expect(fs.readdirSync(dir).filter((name) => name.startsWith(".tmp"))).toEqual([]);
-    const found = await readPublications(place, { version: "1.0.0", signal });
-    expect(found).toMatchObject([{ name: "vmlinuz-1.0.0.efi", publication: "kernel" }]);
-    expect(fs.readFileSync(found[0]!.address, "utf8")).toBe("kernel 1.0.0");
+    const { files } = await readPublications(place, signal);
+    expect(files).toMatchObject([{ moving: ["kernel-latest.efi"] }, { name: "vmlinuz-1.0.0.efi", moving: [] }]);
+    expect(fs.readFileSync(files[1]!.address, "utf8")).toBe("kernel 1.0.0");
   });
 
   test("the same bytes again change nothing; other bytes are refused, and the next free version is named", async () => {
@@ -199,8 +199,8 @@ describe("two publishers at once", () => {
       ),
     );
     expect((await Promise.all(tries)).sort()).toEqual(["EXISTS", "published"]);
-    const [file] = await readPublications(directoryPlace(dir), { signal });
-    expect(createHash("sha256").update(text(dir, "vmlinuz-1.efi")).digest("hex")).toBe(file!.sha256);
+    const { files } = await readPublications(directoryPlace(dir), signal);
+    expect(createHash("sha256").update(text(dir, "vmlinuz-1.efi")).digest("hex")).toBe(files[0]!.sha256);
   });
 });
 
@@ -221,7 +221,7 @@ describe("a publisher killed at any write", () => {
     const place = wrapped(directoryPlace(dir), die("before"), die("after"));
     await expect(publish(place, kernelFile("2"))).rejects.toThrow("killed");
     checkNames(dir);
-    const published = await readPublications(directoryPlace(dir), { signal });
+    const { files: published } = await readPublications(directoryPlace(dir), signal);
     expect([["1"], ["2", "1"]]).toContainEqual(published.map(({ version }) => version));
     for (const { address, version } of published) expect(fs.readFileSync(address, "utf8")).toBe(`kernel ${version}`);
     await publish(directoryPlace(dir), kernelFile("2"));

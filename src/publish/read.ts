@@ -56,19 +56,33 @@ export async function readState(
 }
 
 export interface FoundFile extends PublishedFile {
-  /** Leads to exactly these bytes, whatever is published later: "…/files/sha256-….NAME", "oci://…@sha256:…". */
+  /** Leads to exactly these bytes, whatever is published later: "…/files/sha256-….NAME", "oci://…@sha256:…", "github:…@TAG/NAME". */
   readonly address: string;
+  /** Names that move, and mean it now. */
+  readonly moving: readonly string[];
 }
 
-/** What is published, newest first; of one version, or all. Empty when nothing is. */
-export async function readPublications(
-  place: ReadablePlace,
-  { version, signal }: { readonly version?: string; readonly signal: AbortSignal },
-): Promise<readonly FoundFile[]> {
+export interface Publications {
+  /** How often something was published; 0 for nothing. */
+  readonly serial: number;
+  readonly updated: string | undefined;
+  /** False when a publisher has died: the next one writes the names and lists of the newest state. */
+  readonly settled: boolean;
+  /** Newest first. */
+  readonly files: readonly FoundFile[];
+}
+
+export async function readPublications(place: ReadablePlace, signal: AbortSignal): Promise<Publications> {
   const found = await newestState(place, signal);
-  return (found?.state.files ?? [])
-    .filter((file) => version === undefined || file.version === version)
-    .map((file) => ({ ...file, address: addressOf(place.address, file) }));
+  if (found === undefined) return { serial: 0, updated: undefined, settled: true, files: [] };
+  const { files, moving, serial, updated } = found.state;
+  return {
+    ...{ serial, updated, settled: found.settled === serial },
+    files: files.map((file) => ({
+      ...{ ...file, address: addressOf(place.address, file) },
+      moving: Object.keys(moving).filter((name) => moving[name] === file.name),
+    })),
+  };
 }
 
 /** Where a place of files keeps one. */

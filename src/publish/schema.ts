@@ -60,7 +60,7 @@ export const imagePublicationSchema = z.strictObject({
     })
     .optional()
     .describe(
-      "States how each file was made, with bills of materials, and signs: in a registry as cosign does, elsewhere as files beside it.",
+      "States how each file was made, with bills of materials, and signs: in a registry as cosign does, elsewhere as files beside it, in a GitHub release as assets.",
     ),
 });
 

@@ -61,7 +61,8 @@ test("publish, publish again, a next version, a version that is taken", async ()
   );
   expect(listed[1].files[0].address).toMatch(/^http:.*\/published\/files\/sha256-[0-9a-f]{64}\.tiny-root-0\.2\.0/);
   expect((await cli("published", "rot")).stderr).toMatch(/NAME_UNKNOWN.*did you mean "root"/);
-  expect((await cli("published", "github:a/b")).stderr).toContain("UNSUPPORTED");
+  expect((await cli("published", "github:a/b", "--offline")).stderr).toContain("OFFLINE");
+  expect((await cli("published", "catalog:a")).stderr).toContain("UNSUPPORTED");
 
   set("0.1.0", "another\n");
   const refused = await cli("publish");

@@ -160,7 +160,9 @@ test("a GitHub release; the token is said nowhere", async () => {
     const results = [await cli("publish", "--dry-run"), await cli("publish"), await cli("publish", "--json")];
     expect(results.map(({ exit }) => exit)).toEqual([10, 0, 0]);
     expect(fake.releases).toMatchObject([{ tag: "v0.1.0", draft: false, latest: true }]);
-    expect(fake.releases[0]!.assets.map(({ name }) => name)).toEqual(["tiny-root-0.1.0-x86_64.tar", "SHA256SUMS"]);
+    expect(fake.releases[0]!.assets.map(({ name }) => name)).toEqual([
+      ...["tiny-root-0.1.0-x86_64.tar", "SHA256SUMS", "published.json"],
+    ]);
     set("0.1.0", "other\n");
     const refused = await cli("publish");
     expect(refused.stderr).toMatch(/EXISTS.*v0\.1\.1/s);

@@ -97,7 +97,7 @@ const sha256 = (text: string): string => createHash("sha256").update(text).diges
 
 /** Holds at any moment. Gives what is published. */
 async function check(place: TestPlace, tried: readonly string[]): Promise<readonly PublishedFile[]> {
-  const files = await readPublications(openTestTarget(place).documents, { signal });
+  const { files } = await readPublications(openTestTarget(place).documents, signal);
   expect(new Set(files.map(({ name }) => name)).size).toBe(files.length);
   const latest = await meaning(place, latestOf(place));
   if (latest !== undefined) expect(files.map((file) => file.sha256)).toContain(sha256(latest));

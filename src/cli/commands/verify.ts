@@ -8,7 +8,7 @@ export const verify = defineCommand({
       required: true,
       complete: "image",
       summary:
-        "an image's name, a digest, a file, a directory in the place of a system partition; oci://…, s3://…, a layout; env:NAME[/ARTIFACT], what runs there",
+        "an image's name, a digest, a file, a directory in the place of a system partition; oci://…, s3://…, github:…, a layout; env:NAME[/ARTIFACT], what runs there",
     },
   ],
   flags: {

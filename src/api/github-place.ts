@@ -1,0 +1,72 @@
+/** Releases of GitHub to publish to and to read: the token and the API's address come from the environment, as in GitHub's own workflows. */
+import { BootwrightError } from "../base/errors.ts";
+import { didYouMean } from "../base/suggest.ts";
+import { Github } from "../publish/github-api.ts";
+import { readReleases } from "../publish/github-publications.ts";
+import { findRelease, readAsset, readWholeAsset } from "../publish/github-releases.ts";
+import type { Publications } from "../publish/read.ts";
+import type { Session } from "./session.ts";
+
+type Asking = Pick<Session, "env" | "signal" | "offline">;
+
+/** "github:OWNER/REPOSITORY@TAG/NAME" */
+const FILE = /^github:([\w.-]+\/[\w.-]+)@([^/]+)\/([^/]+)$/;
+const REPOSITORY = /^github:([\w.-]+\/[\w.-]+)$/;
+
+/** Throws OFFLINE. */
+export function openGithub({ env, signal, offline }: Asking, to: string): Github {
+  if (offline) throw new BootwrightError("OFFLINE", `${to} would be asked, which --offline forbids`);
+  const token = env.GITHUB_TOKEN || env.GH_TOKEN || undefined;
+  return new Github({ api: env.GITHUB_API_URL || "https://api.github.com", token, signal });
+}
+
+/** What its releases have published. Throws OFFLINE, USAGE. */
+export async function releasesAt(session: Asking, to: string): Promise<Publications> {
+  const [, repository] = REPOSITORY.exec(to) ?? [];
+  if (repository === undefined)
+    throw new BootwrightError("USAGE", `${to} is no repository of GitHub`, { hint: "github:OWNER/REPOSITORY" });
+  return readReleases(openGithub(session, to), repository);
+}
+
+export interface ReleaseFile {
+  readonly name: string;
+  /** The caller checks the digest. */
+  readonly bytes: () => AsyncIterable<Uint8Array>;
+  /** Another file of the release, or undefined. Throws LIMIT_EXCEEDED. */
+  readonly read: (name: string, maxSize: number) => Promise<Buffer | undefined>;
+}
+
+/** Throws OFFLINE, USAGE, NAME_UNKNOWN, LOGIN_NEEDED. */
+export async function openReleaseFile(session: Asking, address: string): Promise<ReleaseFile> {
+  const [, repository, tag, name] = FILE.exec(address) ?? [];
+  if (repository === undefined || tag === undefined || name === undefined)
+    throw new BootwrightError("USAGE", `${address} names no file of a release`, {
+      hint: "github:OWNER/REPOSITORY@TAG/NAME",
+    });
+  const github = openGithub(session, address);
+  const release = await findRelease(github, { repository, tag });
+  const find = (wanted: string) => release?.assets.find((one) => one.name === wanted);
+  const asset = find(name);
+  if (asset === undefined)
+    throw new BootwrightError(
+      "NAME_UNKNOWN",
+      release === undefined
+        ? `${repository} has no release ${tag}`
+        : `release ${tag} of ${repository} has no ${name}${didYouMean(
+            name,
+            release.assets.map((one) => one.name),
+          )}`,
+      { hint: `bootwright published github:${repository}; a private repository needs a token in GITHUB_TOKEN` },
+    );
+  return {
+    name,
+    bytes: () => readAsset(github, { repository, asset }),
+    async read(other, maxSize) {
+      const there = find(other);
+      if (there === undefined) return undefined;
+      if (there.size > maxSize)
+        throw new BootwrightError("LIMIT_EXCEEDED", `${other} has ${there.size} bytes; at most ${maxSize} are read`);
+      return readWholeAsset(github, { repository, asset: there });
+    },
+  };
+}
