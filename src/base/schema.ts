@@ -32,6 +32,16 @@ export const sha256Text = () =>
 export const urlText = () =>
   z.string().regex(/^(https?|file):\/\/\S+$/, "expected an address that starts with http://, https:// or file://");
 
+/** An artifact of the release that runs in an environment. */
+export const releasedArtifact = (what: string) => ({
+  release: nameText().describe("Releases of `sources.releases` to take it from."),
+  artifact: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)?$/, 'expected "ARTIFACT" or "REPOSITORY/ARTIFACT"')
+    .describe(`${what} among the release's artifacts: "ARTIFACT" or "REPOSITORY/ARTIFACT".`),
+  env: nameText().describe("Environment whose release is taken; the lock pins which one it was."),
+});
+
 /**
  * Permission bits as text, never as a number: YAML reads `0755` as seven hundred and fifty-five.
  * The output is the number that the bits mean.

@@ -4,6 +4,7 @@ import type { ImageKind } from "../image/schema.ts";
 const FILES: ReadonlySet<ImageKind> = new Set<ImageKind>([
   "addon",
   "cpio",
+  "file",
   "tar",
   "squashfs",
   "erofs",

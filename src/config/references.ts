@@ -21,15 +21,17 @@ interface Rule {
   readonly except?: string;
 }
 
-const SOURCES = [
-  ["sources", "files"],
-  ["sources", "git"],
-];
+const FILES: readonly ConfigPath[] = [["sources", "files"]];
+const SOURCES = [...FILES, ["sources", "git"]];
 
 const RULES: readonly Rule[] = [
   { at: ["kernels", "*", "signModules"], what: "key", in: [["keys"]] },
   { at: ["kernels", "*", "catalog"], what: "catalog", in: [["catalogs"]], except: LOCAL },
   { at: ["kernels", "*", "release"], what: "release source", in: [["sources", "releases"]] },
+  { at: ["sources", "files", "*", "release"], what: "release source", in: [["sources", "releases"]] },
+  { at: ["images", "*", "source"], what: "file", in: FILES },
+  { at: ["images", "*", "contains", "*", "source"], what: "file", in: FILES },
+  { at: ["images", "*", "esp", "*", "source"], what: "file", in: FILES },
   { at: ["catalogs", "*", "sign"], what: "key", in: [["keys"]] },
   { at: ["images", "*", "verity", "image"], what: "image", in: [["images"]] },
   { at: ["initramfs", "*", "verify", "*"], what: "image", in: [["images"]] },
@@ -65,6 +67,10 @@ const RULES: readonly Rule[] = [
   { at: ["initramfs", "*", "from", "*", "kernel"], what: "kernel", in: [["kernels"]] },
   { at: ["trees", "*", "from", "*", "tree"], what: "tree", in: [["trees"]] },
   { at: ["initramfs", "*", "from", "*", "tree"], what: "tree", in: [["trees"]] },
+  { at: ["trees", "*", "files", "*", "source"], what: "file", in: FILES },
+  { at: ["initramfs", "*", "files", "*", "source"], what: "file", in: FILES },
+  { at: ["trees", "*", "from", "*", "files", "*", "source"], what: "file", in: FILES },
+  { at: ["initramfs", "*", "from", "*", "files", "*", "source"], what: "file", in: FILES },
   { at: ["trees", "*", "from", "*", "source"], what: "source", in: SOURCES },
   { at: ["initramfs", "*", "from", "*", "source"], what: "source", in: SOURCES },
 ];

@@ -25,7 +25,7 @@ export type ResolvedImage =
   | Referring<Extract<ImageConfig, { kind: "cpio" }>, { readonly initramfs: string }>
   | Extract<
       ImageConfig,
-      { kind: "addon" | "esp" | "disk" | "iso" | "pxe" | "update" | "verity-signature" | "verity-tree" }
+      { kind: "addon" | "esp" | "disk" | "file" | "iso" | "pxe" | "update" | "verity-signature" | "verity-tree" }
     >
   | Referring<Extract<ImageConfig, { kind: "sha256sums" }>, { readonly of: readonly string[] }>
   | TreeImage;
@@ -172,11 +172,11 @@ function foreignKernel(
   return [{ path, message: `the kernel "${kernel}" is for ${own}, the project for ${arch}`, mark: "value" }];
 }
 
-type WholeImage = Extract<ImageConfig, { kind: "addon" | "update" | "verity-signature" | "verity-tree" }>;
+type WholeImage = Extract<ImageConfig, { kind: "addon" | "file" | "update" | "verity-signature" | "verity-tree" }>;
 
 /** Nothing in it may be left out. */
 const isWhole = (image: ImageConfig): image is WholeImage =>
-  ["addon", "update", "verity-signature", "verity-tree"].includes(image.kind);
+  ["addon", "file", "update", "verity-signature", "verity-tree"].includes(image.kind);
 
 type TreeImage = Extract<ImageConfig, { kind: "tar" | "squashfs" | "erofs" | "ext4" | "oci" }>;
 
@@ -211,6 +211,8 @@ function boundOrigin(config: ProjectOutput, tree: string, seen: Set<string>): st
   return undefined;
 }
 
+const ON_ESP: ReadonlySet<ImageConfig["kind"]> = new Set<ImageConfig["kind"]>(["uki", "efi", "cpio", "addon", "file"]);
+
 /** An EFI system partition holds programs that firmware starts, not another partition, and not itself. */
 function unfitContents(
   config: ProjectOutput,
@@ -219,11 +221,11 @@ function unfitContents(
   const [key, items] = image.kind === "esp" ? (["contains", image.contains] as const) : (["esp", image.esp] as const);
   return items.flatMap((item, i): ConfigIssue[] => {
     const kind = typeof item === "string" ? config.images[item]?.kind : undefined;
-    if (kind === undefined || kind === "uki" || kind === "efi" || kind === "cpio" || kind === "addon") return [];
+    if (kind === undefined || ON_ESP.has(kind)) return [];
     const message =
       item === name
         ? "an image cannot contain itself"
-        : `"${item}" is of kind "${kind}"; an EFI system partition holds images of kind "uki", "addon", "efi" and "cpio"`;
+        : `"${item}" is of kind "${kind}"; an EFI system partition holds images of kind "uki", "addon", "efi", "cpio" and "file"`;
     return [{ path: ["images", name, key, i], message, mark: "value" }];
   });
 }
@@ -263,10 +265,10 @@ function unfitPayload(
 ): readonly ConfigIssue[] {
   const issues: ConfigIssue[] = [];
   const boot = config.images[image.boot]?.kind;
-  if (boot !== undefined && boot !== "uki" && boot !== "efi")
+  if (boot !== undefined && boot !== "uki" && boot !== "efi" && boot !== "file")
     issues.push({
       path: ["images", name, "boot"],
-      message: `"${image.boot}" is of kind "${boot}"; firmware starts images of kind "uki" and "efi"`,
+      message: `"${image.boot}" is of kind "${boot}"; firmware starts images of kind "uki", "efi" and "file"`,
       mark: "value",
     });
   for (const [i, item] of image.payload.entries())

@@ -13,6 +13,10 @@ const espContents = z
         file: hostPath().describe("File on the host."),
         to: z.string().min(1).describe("Path on the ESP."),
       }),
+      z.strictObject({
+        source: nameText().describe("A name of `sources.files`."),
+        to: z.string().min(1).describe("Path on the ESP."),
+      }),
     ]),
   )
   .min(1);
@@ -244,7 +248,7 @@ const oci = z.strictObject({
 
 const iso = z.strictObject({
   kind: z.literal("iso"),
-  boot: nameText().describe("Image that firmware starts: of kind uki or efi."),
+  boot: nameText().describe("Image that firmware starts: of kind uki or efi, or a file that is an EFI program."),
   payload: z
     .array(nameText())
     .default([])
@@ -319,6 +323,14 @@ const kernelImage = z.strictObject({
     .describe("What else of the kernel to put beside it; vmlinux, the ELF file, only of one from source."),
 });
 
+const file = z
+  .strictObject({
+    kind: z.literal("file"),
+    file: hostPath().optional().describe("File on the host."),
+    source: nameText().optional().describe("A name of `sources.files`."),
+  })
+  .refine(({ file, source }) => (file === undefined) !== (source === undefined), "expected either `file` or `source`");
+
 const cpio = z.strictObject({ kind: z.literal("cpio"), initramfs });
 
 export const imageSchema = z.discriminatedUnion("kind", [
@@ -347,6 +359,9 @@ export const imageSchema = z.discriminatedUnion("kind", [
   verityTree.describe("The hash tree of a verified image, for a partition of its own."),
   kernelImage.describe("A directory for direct boot: kernel, initrd, cmdline."),
   cpio.describe("The initramfs file itself."),
+  file.describe(
+    "A file that is there already, as it is: of the host, from an address, or of another project's release. For ISOs, partitions and EFI system partitions.",
+  ),
 ]);
 
 export type ImageConfig = z.output<typeof imageSchema>;

@@ -1,6 +1,6 @@
 /** `kernel`, `kernels`: what kernels there are, and where each comes from. */
 import { z } from "zod";
-import { hostPath, nameText, sha256Text, urlText } from "../base/schema.ts";
+import { hostPath, nameText, releasedArtifact, sha256Text, urlText } from "../base/schema.ts";
 import { didYouMean } from "../base/suggest.ts";
 import { FRAGMENT_NAMES } from "./fragment-names.ts";
 
@@ -131,12 +131,7 @@ export const kernelSchema = z.discriminatedUnion("from", [
   z.strictObject({
     from: z.literal("release"),
     ...common,
-    release: nameText().describe("Releases of `sources.releases` to take it from."),
-    artifact: z
-      .string()
-      .regex(/^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)?$/, 'expected "ARTIFACT" or "REPOSITORY/ARTIFACT"')
-      .describe('The kernel image among the release\'s artifacts: "ARTIFACT" or "REPOSITORY/ARTIFACT".'),
-    env: nameText().describe("Environment whose release is taken; the lock pins which one it was."),
+    ...releasedArtifact("The kernel image"),
   }),
   z.strictObject({
     from: z.literal("source"),

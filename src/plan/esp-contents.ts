@@ -8,7 +8,7 @@ import { type BootMenu, planBootMenu } from "./boot-menu.ts";
 import type { PlanContext } from "./context.ts";
 import { architecture } from "./efi-programs.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
-import { localBlob } from "./sources.ts";
+import { localBlob, sourceFile } from "./sources.ts";
 import { wholeFile } from "./whole-file.ts";
 
 /** Plans an image by name. */
@@ -48,9 +48,11 @@ export function espContents(ctx: PlanContext, { name, items, find, menu }: EspWi
       ? []
       : { path: addonPath(places[image.addonOf]!, image), content: image.output as OutputRef<BlobArtifact> },
   );
-  const given = items.flatMap((item) =>
-    typeof item === "string" ? [] : { path: item.to.replace(/^\/+/, ""), content: localBlob(ctx, item.file) },
-  );
+  const given = items.flatMap((item) => {
+    if (typeof item === "string") return [];
+    const content = "file" in item ? localBlob(ctx, item.file) : sourceFile(ctx, item.source).file;
+    return { path: item.to.replace(/^\/+/, ""), content };
+  });
   return {
     boot,
     files: [...files, ...addons, ...given],

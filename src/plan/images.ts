@@ -7,6 +7,7 @@ import { planChecksums } from "./checksums.ts";
 import type { PlanContext } from "./context.ts";
 import { planDisk } from "./disk-images.ts";
 import { planEfi, planUki } from "./efi-images.ts";
+import { planFile } from "./file-images.ts";
 import { planInitramfs } from "./initramfs.ts";
 import { planDirect } from "./kernel-directory.ts";
 import { planEsp, planIso, planNetboot } from "./media-images.ts";
@@ -57,6 +58,8 @@ export function planImage(ctx: PlanContext, name: string): PlannedImage {
         return planVeritySignature(ctx, { name, image });
       case "verity-tree":
         return planVerityTree(ctx, { name, image });
+      case "file":
+        return planFile(ctx, { name, image });
       case "kernel":
         return planDirect(ctx, { name, image });
       default: {

@@ -18,6 +18,7 @@ import {
   blobOf,
   defineStage,
   type Inputs,
+  type OutputRef,
   type Outputs,
   type Stage,
   type TreeInput,
@@ -88,7 +89,7 @@ export function archiveTree(
 export function fetchedBlob(
   ctx: PlanContext,
   { url, sha256 }: { url: string; sha256?: string | undefined },
-): BlobInput {
+): OutputRef<BlobArtifact> {
   const request: SourceRequest = { type: "file", url, sha256 };
   const pin = ctx.pin(request, "file");
   if (pin === undefined) return blobOf(unpinned<{ file: BlobArtifact }>(ctx, request, ["file"]), "file");
@@ -99,7 +100,7 @@ export function fetchedBlob(
 export function releasedBlob(
   ctx: PlanContext,
   of: { release: string; env: string; artifact: string; arch: "x86_64" | "aarch64" },
-): BlobInput {
+): OutputRef<BlobArtifact> {
   const { release: source, env: environment, artifact, arch } = of;
   const request: SourceRequest = { type: "release", source, environment, artifact, arch };
   const pin = ctx.pin(request, "release");
@@ -237,12 +238,60 @@ export function gitTree(ctx: PlanContext, { url, ref }: { url: string; ref: stri
   });
 }
 
-/** A named source of the config. */
+/** A named source of the config, unpacked. */
 export function namedSourceTree(ctx: PlanContext, name: string): TreeInput {
   const { files, git } = ctx.config.sources;
-  const file = files[name];
-  if (file !== undefined) return archiveTree(ctx, { archive: file.url, sha256: file.sha256 });
-  return gitTree(ctx, git[name]!);
+  const source = files[name];
+  if (source === undefined) return gitTree(ctx, git[name]!);
+  if (source.type === "address") return archiveTree(ctx, { archive: source.url, sha256: source.sha256 });
+  return ctx.once(`unpack:${name}`, () => {
+    const { file, fileName } = sourceFile(ctx, name);
+    return treeOf(importArchive({ name: `unpack:${name}`, archive: file, what: fileName }), "tree");
+  });
+}
+
+/** A name of `sources.files`, as it is. */
+export function sourceFile(
+  ctx: PlanContext,
+  name: string,
+): { readonly file: OutputRef<BlobArtifact>; readonly fileName: string } {
+  const source = ctx.config.sources.files[name]!;
+  if (source.type === "address")
+    return { file: fetchedBlob(ctx, source), fileName: source.name ?? lastPart(new URL(source.url).pathname, name) };
+  const file = ctx.once(`released:${name}`, () => releasedBlob(ctx, { ...source, arch: ctx.config.arch }));
+  return { file, fileName: source.name ?? lastPart(source.artifact, name) };
+}
+
+const lastPart = (path: string, otherwise: string): string => path.slice(path.lastIndexOf("/") + 1) || otherwise;
+
+/** A name of `sources.files`, as the one file of a tree. */
+export function sourceFileTree(ctx: PlanContext, name: string): TreeInput {
+  return ctx.once(`source-file:${name}`, () => {
+    const { file } = sourceFile(ctx, name);
+    return treeOf(
+      defineStage<{ file: BlobInput }, { tree: TreeArtifact }>({
+        name: `source-file:${name}`,
+        kind: "file-as-tree",
+        version: 1,
+        inputs: { file },
+        params: {},
+        outputs: ["tree"],
+        run: async ({ inputs: { file: content }, store }) => ({
+          tree: store.putTree([
+            {
+              type: "file",
+              path: "",
+              mode: 0o644,
+              uid: 0,
+              gid: 0,
+              content: { hash: content.hash, size: content.size },
+            },
+          ]),
+        }),
+      }),
+      "tree",
+    );
+  });
 }
 
 /** A lone local file as a blob. Its digest is part of the plan, so a stage that extracts it is enough. */

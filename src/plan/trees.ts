@@ -18,6 +18,7 @@ import {
   ociTree,
   packageTrees,
   registryTree,
+  sourceFileTree,
   toolrootTree,
 } from "./sources.ts";
 import { updaterTrees } from "./updates.ts";
@@ -49,7 +50,8 @@ export function planTreeSection(
   { name, section, extras }: { name: string; section: TreeSection; extras: TreeExtras },
 ): TreeInput {
   const copies: TreeInput[] = [];
-  const copy = (label: string): number => copies.push(localTree(ctx, label)) - 1;
+  const copy: Copy = (tree) => copies.push(tree) - 1;
+  const place = (file: DeclaredInConfig): DeclaredFile => declared(ctx, { file, copy });
   const files: Record<string, DeclaredFile> = {};
   const layers = extras.below.map(({ tree, origin }) => ({
     tree,
@@ -57,14 +59,14 @@ export function planTreeSection(
   }));
   for (const origin of section.from) {
     if (origin.type === "files")
-      for (const [path, file] of Object.entries(origin.files)) files[join(origin.to, path)] = declared(file, copy);
+      for (const [path, file] of Object.entries(origin.files)) files[join(origin.to, path)] = place(file);
     else for (const tree of originTrees(ctx, origin)) layers.push({ tree, placement: placement(origin) });
   }
-  for (const [path, file] of Object.entries(section.files)) files[path] = declared(file, copy);
+  for (const [path, file] of Object.entries(section.files)) files[path] = place(file);
   const users = Object.entries(section.users).map(([user, { sshKeys, ...account }]) => ({
     name: user,
     ...account,
-    ...(sshKeys !== undefined && { sshKeys: copy(sshKeys) }),
+    ...(sshKeys !== undefined && { sshKeys: copy(localTree(ctx, sshKeys)) }),
   }));
   const groups = Object.entries(section.groups).map(([group, { gid }]) => ({ name: group, gid }));
   const { hostname, remove, permissions, budget, strip } = section;
@@ -189,13 +191,26 @@ function describe(origin: Exclude<Origin, { type: "files" }>): string {
   }
 }
 
-function declared(file: DeclaredInConfig, copy: (label: string) => number): DeclaredFile {
+/** Takes a tree of one file, gives the number by which a declared file finds it. */
+type Copy = (tree: TreeInput) => number;
+
+function declared(ctx: PlanContext, { file, copy }: { file: DeclaredInConfig; copy: Copy }): DeclaredFile {
   const owner = { uid: file.uid, gid: file.gid };
   switch (file.type) {
     case "content":
       return { type: "content", content: file.content, mode: file.mode ?? (file.executable ? 0o755 : 0o644), ...owner };
     case "file":
-      return { type: "copy", layer: copy(file.file), mode: file.mode ?? (file.executable ? 0o755 : null), ...owner };
+      return {
+        type: "copy",
+        layer: copy(localTree(ctx, file.file)),
+        mode: file.mode ?? (file.executable ? 0o755 : null),
+        ...owner,
+      };
+    case "source":
+      return {
+        ...{ type: "copy", layer: copy(sourceFileTree(ctx, file.source)) },
+        ...{ mode: file.mode ?? (file.executable ? 0o755 : 0o644), ...owner },
+      };
     case "symlink":
       return { type: "symlink", target: file.target, ...owner };
     case "directory":

@@ -1,6 +1,12 @@
 /** `sources`: where outside bytes come from. What they are pinned to stands in the lock, not here. */
 import { z } from "zod";
-import { hostPath, namedMap, nameText, sha256Text, urlText } from "../base/schema.ts";
+import { hostPath, namedMap, nameText, releasedArtifact, sha256Text, urlText } from "../base/schema.ts";
+
+const fileName = () =>
+  z
+    .string()
+    .regex(/^[^/\0]{1,255}$/, "expected a file name")
+    .refine((name) => !/^\.\.?$/.test(name), "expected a file name");
 
 const debianSource = z.strictObject({
   mirror: urlText().optional().describe("Archive to take packages from. Default: the host's own apt configuration."),
@@ -17,13 +23,23 @@ const debianSource = z.strictObject({
     .describe("Time of a snapshot archive; `mirror` then names the snapshot service."),
 });
 
-const fileSource = z.strictObject({
+const released = z.strictObject({
+  ...releasedArtifact("The file"),
+  name: fileName().optional().describe("File name to use instead of the artifact's name."),
+});
+
+const addressed = z.strictObject({
   url: urlText().describe("Address of the file."),
   sha256: sha256Text()
     .optional()
     .describe("Digest that the bytes must have. Default: pinned in the lock when first fetched."),
-  name: z.string().min(1).optional().describe("File name to use instead of the address's last part."),
+  name: fileName().optional().describe("File name to use instead of the address's last part."),
 });
+
+const fileSource = z.union([
+  addressed.transform((source) => ({ type: "address" as const, ...source })),
+  released.transform((source) => ({ type: "release" as const, ...source })),
+]);
 
 const gitSource = z.strictObject({
   url: z.string().min(1).describe("Repository address or path."),
@@ -111,7 +127,11 @@ export const sourcesSchema = z.strictObject({
   alpine: alpineSource.optional().describe("The Alpine mirror."),
   kernel: kernelSite.prefault({}).describe("Where releases of the Linux kernel come from."),
   debian: debianSource.prefault({}).describe("The Debian (or Ubuntu) archive."),
-  files: namedMap(fileSource).default({}).describe("Files to fetch, by name."),
+  files: namedMap(fileSource)
+    .default({})
+    .describe(
+      "Files to fetch, by name: from an address, or as an artifact of the release that runs in an environment.",
+    ),
   git: namedMap(gitSource).default({}).describe("Git repositories, by name."),
 });
 

@@ -24,6 +24,10 @@ const copied = z
   .strictObject({ file: hostPath().describe("File on the host to copy."), executable, ...ownership })
   .transform((file) => ({ type: "file" as const, ...file }));
 
+const fetched = z
+  .strictObject({ source: nameText().describe("A name of `sources.files`."), executable, ...ownership })
+  .transform((file) => ({ type: "source" as const, ...file }));
+
 const symlink = z
   .strictObject({ symlink: z.string().min(1).describe("The link's target."), uid: ownership.uid, gid: ownership.gid })
   .transform(({ symlink: target, ...rest }) => ({ type: "symlink" as const, target, ...rest }));
@@ -49,7 +53,7 @@ const text = z
   .string()
   .transform((content) => ({ type: "content" as const, content, executable: false, mode: undefined, uid: 0, gid: 0 }));
 
-const fileSchema = z.union([text, content, copied, symlink, device, directory]);
+const fileSchema = z.union([text, content, copied, fetched, symlink, device, directory]);
 
 const filesSchema = z.record(imagePath(), fileSchema);
 
