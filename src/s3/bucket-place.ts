@@ -5,8 +5,9 @@
 import type { Place } from "../base/place.ts";
 import { hashFile } from "../store/blobs.ts";
 import { type Bucket, bytesPayload } from "./bucket.ts";
+import { copyObject } from "./copy-object.ts";
 import { createOnce } from "./create-once.ts";
-import { copyObject, deleteObject, getObject, headObject, putObject } from "./objects.ts";
+import { deleteObject, getObject, headObject, putObject } from "./objects.ts";
 import { uploadFile } from "./upload-file.ts";
 
 /** `prefix` without slashes at its ends; may be empty. */

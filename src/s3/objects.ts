@@ -1,10 +1,9 @@
-/** Objects of a bucket: look, read, write, copy, delete, list. */
+/** Objects of a bucket: look, read, write, delete, list. */
 
 import { download } from "../base/download.ts";
 import { BootwrightError, hasCode } from "../base/errors.ts";
 import type { HttpResponse } from "../base/http.ts";
 import type { Answer, Bucket, Payload } from "./bucket.ts";
-import { encodeKey } from "./signature.ts";
 import { parseXml, readXmlBody } from "./xml.ts";
 
 export interface ObjectInfo {
@@ -93,19 +92,6 @@ export async function putObject(
   });
   await answer.response.body.dump();
   return answer;
-}
-
-/** Within the bucket, by the server. */
-export async function copyObject(bucket: Bucket, { from, to }: { from: string; to: string }): Promise<void> {
-  const what = `copy ${bucket.label}/${from} to ${to}`;
-  const source = `/${bucket.label.slice(5)}/${encodeKey(from)}`;
-  const { response } = await bucket.send({ method: "PUT", key: to, what, headers: { "x-amz-copy-source": source } });
-  // A copy that fails on the way is told with status 200.
-  const document = parseXml(await readXmlBody(response), bucket.label);
-  if (document.find("ETag") === undefined)
-    throw new BootwrightError("OBJECT_REFUSED", `cannot ${what}`, {
-      detail: `the server says: ${document.find("Error")?.text("Message") ?? "nothing"}`,
-    });
 }
 
 /** What is not there is no error. */

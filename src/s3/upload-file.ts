@@ -65,13 +65,15 @@ export async function uploadFile(
 
 /** Forgets what unfinished uploads of an object have brought. */
 export async function abortUploads(bucket: Bucket, key: string): Promise<void> {
-  for (const id of await unfinishedUploads(bucket, key)) {
-    const { response } = await bucket.send({
-      ...{ method: "DELETE", key, query: { uploadId: id }, what: `end an upload of ${bucket.label}/${key}` },
-      accept: [404],
-    });
-    await response.body.dump();
-  }
+  for (const id of await unfinishedUploads(bucket, key)) await abortUpload(bucket, { key, id });
+}
+
+export async function abortUpload(bucket: Bucket, { key, id }: { key: string; id: string }): Promise<void> {
+  const { response } = await bucket.send({
+    ...{ method: "DELETE", key, query: { uploadId: id }, what: `end an upload of ${bucket.label}/${key}` },
+    accept: [404],
+  });
+  await response.body.dump();
 }
 
 function filePayload({ local, size, sha256 }: LocalFile): Payload {
@@ -149,7 +151,7 @@ async function readPart(
   return bytes;
 }
 
-async function createUpload(bucket: Bucket, key: string, type = "application/octet-stream"): Promise<string> {
+export async function createUpload(bucket: Bucket, key: string, type = "application/octet-stream"): Promise<string> {
   const what = `begin an upload of ${bucket.label}/${key}`;
   const { response } = await bucket.send({
     method: "POST",
@@ -200,7 +202,7 @@ async function uploadedParts(bucket: Bucket, { key, id }: { key: string; id: str
   return parts;
 }
 
-async function completeUpload(
+export async function completeUpload(
   bucket: Bucket,
   { key, id, etags }: { key: string; id: string; etags: readonly string[] },
 ): Promise<void> {

@@ -15,9 +15,9 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BootwrightError } from "../../src/base/errors.ts";
 import { Bucket, type BucketOptions, bytesPayload } from "../../src/s3/bucket.ts";
+import { copyObject } from "../../src/s3/copy-object.ts";
 import { createOnce } from "../../src/s3/create-once.ts";
 import {
-  copyObject,
   deleteObject,
   getObject,
   headObject,
@@ -135,6 +135,35 @@ describe.each([
     const left = await sdk.send(new ListMultipartUploadsCommand({ Bucket: "releases" }));
     expect(left.Uploads ?? []).toEqual([]);
     expect(await headObject(bucket, "forgotten")).toBeUndefined();
+  });
+
+  test("what is too large for one copy is copied in parts, of one object or not at all", async () => {
+    const file = localFile(11 * MIB + 17);
+    await uploadFile(bucket, "large", { file });
+    const counted = open();
+    const send = counted.send.bind(counted);
+    const ranges: string[] = [];
+    counted.send = async (request) => {
+      const range = request.headers?.["x-amz-copy-source-range"];
+      if (range !== undefined) ranges.push(range);
+      return send(request);
+    };
+    await copyObject(counted, { from: "large", to: "copies/large" }, { most: 5 * MIB });
+    expect(ranges).toEqual(["bytes=0-5242879", "bytes=5242880-10485759", "bytes=10485760-11534352"]);
+    expect(await digestOfObject(bucket, "copies/large")).toBe(file.sha256);
+
+    // Replaced by somebody else after the first part.
+    counted.send = async (request) => {
+      if (request.query?.partNumber === "2")
+        await putObject(bucket, "large", { body: bytesPayload(randomBytes(11 * MIB)) });
+      return send(request);
+    };
+    await expect(copyObject(counted, { from: "large", to: "copies/mixed" }, { most: 5 * MIB })).rejects.toMatchObject({
+      code: "OBJECT_REFUSED",
+    });
+    expect(await headObject(bucket, "copies/mixed")).toBeUndefined();
+    const left = await sdk.send(new ListMultipartUploadsCommand({ Bucket: "releases" }));
+    expect(left.Uploads ?? []).toEqual([]);
   });
 
   test("an object is made once, whoever tries", async () => {
