@@ -16,6 +16,7 @@ import { loadCatalogKey, loadPublicKey } from "../sign/key-files.ts";
 import { repositoryAddress } from "../source/git.ts";
 import { openPlace, openReadable, readOnly } from "./places.ts";
 import { openProject, type Project } from "./project.ts";
+import { loadRecordKeys } from "./record-keys.ts";
 import type { Session } from "./session.ts";
 
 export interface Platform {
@@ -97,9 +98,13 @@ async function recordTarget(
   };
 }
 
-function recordKeys({ config }: Project, { key, approvers }: DeepReadonlyPlatform): RecordKeys {
+function recordKeys({ config }: Project, { key, formerKeys, approvers }: DeepReadonlyPlatform): RecordKeys {
+  const own =
+    key === undefined
+      ? []
+      : [{ key: parseMinisignKey(loadPublicKey(config.keys[key]!, config.dir), `key ${key}`), until: undefined }];
   return {
-    record: key === undefined ? [] : [parseMinisignKey(loadPublicKey(config.keys[key]!, config.dir), `key ${key}`)],
+    record: [...own, ...loadRecordKeys(formerKeys, { dir: config.dir, whose: "the platform" })],
     approvers: Object.fromEntries(
       Object.entries(approvers).map(([name, label]) => [name, approverKey(label, { name, projectDir: config.dir })]),
     ),

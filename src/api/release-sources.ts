@@ -1,10 +1,7 @@
 /** Releases of other projects' platforms, and the project's own: what runs in an environment, by digest. */
-import path from "node:path";
 import { withoutAccount } from "../base/account.ts";
 import { BootwrightError } from "../base/errors.ts";
-import { readIfExists } from "../base/fs.ts";
 import { didYouMean } from "../base/suggest.ts";
-import { parseMinisignKey } from "../formats/minisign.ts";
 import { type ReleaseArtifact, readRelease, type StoredRelease } from "../release/document.ts";
 import { findRelease } from "../release/promotion.ts";
 import { type RecordSource, readRecord } from "../release/read-record.ts";
@@ -15,6 +12,7 @@ import type { ReleaseRequest } from "../source/request.ts";
 import { openReadable } from "./places.ts";
 import { platformRecord } from "./platform.ts";
 import type { Project } from "./project.ts";
+import { loadRecordKeys } from "./record-keys.ts";
 
 export interface ResolvedRelease extends StoredRelease {
   /** Of the record's last entry when it was asked. */
@@ -50,13 +48,7 @@ export async function sourceRecord(project: Project, source: string): Promise<Re
   const { config, session } = project;
   const { record, keys } = config.sources.releases[source]!;
   const place = await openReadable(project, record);
-  const trusted = keys.map((label) => {
-    const bytes = readIfExists(path.resolve(config.dir, label));
-    if (bytes !== undefined) return parseMinisignKey(bytes.toString("utf8"), label);
-    throw new BootwrightError("PATH_MISSING", `${label}, a key of the releases ${source}, is not there`, {
-      hint: "ask who runs the platform for the public key that signs its record",
-    });
-  });
+  const trusted = loadRecordKeys(keys, { dir: config.dir, whose: `the releases ${source}` });
   return {
     place,
     // Approvals were for who promotes; what was promoted is signed by the record's key.

@@ -58,7 +58,7 @@ export async function loadPolicy(file: string, cwd: string): Promise<Policies> {
     },
     environment: environment && {
       ...environment,
-      keys: environment.keys.map((name) => minisignKey(name, dir)),
+      keys: environment.keys.map(({ file, until }) => ({ key: minisignKey(file, dir), until })),
       approvers: Object.fromEntries(
         Object.entries(environment.approvers).map(([who, name]) => [who, minisignKey(name, dir)]),
       ),

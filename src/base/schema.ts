@@ -32,6 +32,19 @@ export const sha256Text = () =>
 export const urlText = () =>
   z.string().regex(/^(https?|file):\/\/\S+$/, "expected an address that starts with http://, https:// or file://");
 
+/** A key that signed a record's entries until another did. */
+export const formerKey = () =>
+  z
+    .strictObject({
+      key: hostPath().describe("minisign public key, as a file."),
+      until: z.int().min(1).describe("The last entry that its signature counts for, as `history` numbers them."),
+    })
+    .transform(({ key: file, until }) => ({ file, until }));
+
+/** Keys of a record that somebody else signs. */
+export const recordKeys = () =>
+  z.array(z.union([hostPath().transform((file) => ({ file, until: undefined })), formerKey()]));
+
 /** An artifact of the release that runs in an environment. */
 export const releasedArtifact = (what: string) => ({
   release: nameText().describe("Releases of `sources.releases` to take it from."),

@@ -16,6 +16,15 @@ environments: { test: {}, prod: { after: test } }
   expect(config.environments).toEqual({ test: { approvals: 0 }, prod: { after: "test", approvals: 0 } });
 });
 
+test("former keys of a record that has none", async () => {
+  const platform =
+    "platform: { repositories: { kernel: { git: ./kernel } }, record: ./record, formerKeys: [{ key: ./old.pub, until: 3 }] }";
+  expect(await mistakes(loadYaml(`${HEAD}${platform}\n`))).toEqual([
+    "CONFIG_INVALID",
+    "2:76 platform.formerKeys: needs `key`: a record that was signed stays signed",
+  ]);
+});
+
 test("an order that goes in a circle, names that are not there, and approvals that nobody can give", async () => {
   const platform = "platform: { repositories: { kernel: { git: ./kernel } }, record: ./record, key: release }\n";
   expect(

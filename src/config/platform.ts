@@ -19,6 +19,12 @@ export function platformIssues(config: ProjectOutput): readonly ConfigIssue[] {
       message: "the record is signed with a key of type ed25519",
       mark: "key",
     });
+  if (platform !== undefined && platform.key === undefined && platform.formerKeys.length > 0)
+    issues.push({
+      path: ["platform", "formerKeys"],
+      message: "needs `key`: a record that was signed stays signed",
+      mark: "key",
+    });
   const approvers = Object.keys(platform?.approvers ?? {}).length;
   for (const [name, { approvals }] of Object.entries(environments)) {
     const cycle = cycleFrom(config, name);

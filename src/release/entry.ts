@@ -37,10 +37,16 @@ export interface ChainedEntry extends RecordEntry {
   readonly digest: string;
 }
 
+export interface RecordKey {
+  readonly key: MinisignKey;
+  /** The last entry that its signature counts for; undefined for a key that is in use. */
+  readonly until: number | undefined;
+}
+
 /** Whose signatures count. */
 export interface RecordKeys {
   /** Any of them counts; none: the record is not signed. */
-  readonly record: readonly MinisignKey[];
+  readonly record: readonly RecordKey[];
   readonly approvers: Readonly<Record<string, MinisignKey>>;
 }
 
@@ -78,8 +84,13 @@ export function decodeEntry(file: Uint8Array, { keys, what }: { keys: RecordKeys
   const { signature, json } = splitEntry(file, what);
   const entry = parseEntry(json, what);
   const approver = keys.approvers[entry.who];
-  const signers = entry.action !== "approve" ? keys.record : approver === undefined ? [] : [approver];
-  if (signers.length > 0) {
+  const signers =
+    entry.action === "approve"
+      ? approver && [approver]
+      : keys.record.length === 0
+        ? undefined
+        : keys.record.filter(({ until = entry.serial }) => entry.serial <= until).map(({ key }) => key);
+  if (signers !== undefined) {
     if (signature === undefined)
       throw new BootwrightError("SIGNATURE_INVALID", `${what}: not signed, and the config names the key that signs it`);
     verifyMinisign(json, { text: signature, keys: signers, what });

@@ -39,6 +39,19 @@ test("an edit of what is not signed, by the entry behind it", async () => {
   expect((await findings(record))[0]).toMatch(/^edited 2: .*entry 2 was changed after entry 3 had been made$/);
 });
 
+test("an entry with a key that was replaced before", async () => {
+  const record = await threeEntries();
+  const { target } = record;
+  const until = (entry: number) => ({
+    ...target,
+    keys: { ...target.keys, record: target.keys.record.map(({ key }) => ({ key, until: entry })) },
+  });
+  expect(await findings(record, until(2))).toEqual([]);
+  expect(await findings(record, until(1))).toEqual([
+    expect.stringMatching(/^edited 2: .*signed with key .*; trusted: none$/),
+  ]);
+});
+
 test("an approval with the key of somebody else", async () => {
   const record = await threeEntries();
   const text = fs.readFileSync(record.file("record/2"), "utf8");

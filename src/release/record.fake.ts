@@ -30,7 +30,7 @@ export function recordDirectory({ signed = true } = {}): RecordDirectory {
   const user = (): RecordTarget => ({
     place: directoryPlace(path.join(dir, "place")),
     keys: {
-      record: signed ? [minisignKeyOf(record.privateKey)] : [],
+      record: signed ? [{ key: minisignKeyOf(record.privateKey), until: undefined }] : [],
       approvers: { one: minisignKeyOf(approver.privateKey) },
     },
     seen: new SeenRecord(path.join(dir, `user-${users++}`), "here"),

@@ -1,6 +1,6 @@
 /** `platform`, `environments`: repositories that ship together under one version, and the way of a version to production. */
 import { z } from "zod";
-import { hostPath, namedMap, nameText } from "../base/schema.ts";
+import { formerKey, hostPath, namedMap, nameText } from "../base/schema.ts";
 
 /** git's rule for names of refs, narrowed to what nobody can take for an option or a pattern. */
 const REF = /^[A-Za-z0-9_][\w.+-]*(\/[\w+-][\w.+-]*)*$/;
@@ -66,6 +66,7 @@ export const platformSchema = z.strictObject({
   key: nameText()
     .optional()
     .describe("Key of `keys` (ed25519) that signs the record's entries. Default: they are not signed."),
+  formerKeys: z.array(formerKey()).default([]).describe("Public keys that signed the record before `key` did."),
   approvers: namedMap(hostPath())
     .default({})
     .describe("Who may approve: minisign public keys, as files, by the approver's name."),

@@ -1,6 +1,6 @@
 /** `sources`: where outside bytes come from. What they are pinned to stands in the lock, not here. */
 import { z } from "zod";
-import { hostPath, namedMap, nameText, releasedArtifact, sha256Text, urlText } from "../base/schema.ts";
+import { hostPath, namedMap, nameText, recordKeys, releasedArtifact, sha256Text, urlText } from "../base/schema.ts";
 
 const fileName = () =>
   z
@@ -106,10 +106,11 @@ const releasesSource = z.strictObject({
     .describe(
       "Where a platform's releases and their record lie: a directory, s3://BUCKET/PREFIX or oci://HOST/NAME; an http(s) address of such a directory, to read.",
     ),
-  keys: z
-    .array(hostPath())
+  keys: recordKeys()
     .min(1)
-    .describe("minisign public keys, as files; an entry of the record that is signed with any of them counts."),
+    .describe(
+      "minisign public keys, as files; an entry of the record that is signed with any of them counts. A key that was replaced: { key, until }.",
+    ),
 });
 
 export const sourcesSchema = z.strictObject({

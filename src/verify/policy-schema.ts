@@ -1,6 +1,6 @@
 /** What a policy file may say. Paths are relative to it. */
 import { z } from "zod";
-import { hostPath, namedMap, sha256Text } from "../base/schema.ts";
+import { hostPath, namedMap, recordKeys, sha256Text } from "../base/schema.ts";
 
 const certificates = () => z.array(hostPath());
 const version = () => z.string().regex(/^[A-Za-z0-9.+~:-]+$/, 'expected a version in quotes, such as "1.2"');
@@ -29,7 +29,11 @@ const provenance = z.strictObject({
 });
 
 const environment = z.strictObject({
-  keys: z.array(hostPath()).min(1).describe("minisign public keys: one of them must have signed the record."),
+  keys: recordKeys()
+    .min(1)
+    .describe(
+      "minisign public keys: one of them must have signed each entry of the record. A key that was replaced: { key, until }.",
+    ),
   approvals: z.int().min(0).max(16).default(0).describe("How many of `approvers` must have approved what runs there."),
   approvers: namedMap(hostPath())
     .default({})

@@ -32,8 +32,8 @@ export interface Policy {
 
 /** What must hold of what runs in an environment. */
 export interface EnvironmentPolicy {
-  /** One of these must have signed the record. */
-  readonly keys: readonly MinisignKey[];
+  /** One of these must have signed each entry of the record; `until`: the last that a key counts for. */
+  readonly keys: readonly { readonly key: MinisignKey; readonly until: number | undefined }[];
   /** How many approvers must have approved it before it was promoted. */
   readonly approvals: number;
   readonly approvers: Readonly<Record<string, MinisignKey>>;
