@@ -40,10 +40,11 @@ export async function attestPublished(
 
 /** Those of files that were taken away go with them. */
 export async function removeAttested(place: Place, names: readonly string[]): Promise<void> {
-  for (const name of names) for (const ending of ENDINGS) await place.remove(`${name}${ending}`);
+  for (const name of names) for (const ending of BESIDE) await place.remove(`${name}${ending}`);
 }
 
-const ENDINGS = [".sig", ".intoto.jsonl", ".spdx.json", ".cdx.json"] as const;
+/** Endings of what lies beside a file. */
+export const BESIDE = [".sig", ".intoto.jsonl", ".spdx.json", ".cdx.json"] as const;
 
 /** What is said of a file, as files beside it: made when it is asked for, since a signature may differ each time. */
 export function besideFiles(
@@ -58,8 +59,8 @@ export function besideFiles(
       Buffer.from(`${await signEnvelope(read(slsa), { payloadType: INTOTO_PAYLOAD, signer })}\n`),
     ".spdx.json": async () => read(spdx),
     ".cdx.json": async () => read(cyclonedx),
-  } as const satisfies Record<(typeof ENDINGS)[number], () => Promise<Buffer>>;
-  return ENDINGS.map((ending) => ({ name: `${name}${ending}`, make: make[ending] }));
+  } as const satisfies Record<(typeof BESIDE)[number], () => Promise<Buffer>>;
+  return BESIDE.map((ending) => ({ name: `${name}${ending}`, make: make[ending] }));
 }
 
 async function putBeside(project: Project, { place, about }: { place: Place; about: Attested }): Promise<void> {

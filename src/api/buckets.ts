@@ -1,7 +1,7 @@
 /** Opens buckets for a project: as its config says, with this user's credentials. Loaded only where an address is `s3://…`. */
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
-import type { Place } from "../base/place.ts";
+import type { SweptPlace } from "../base/place.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import { parseS3Address } from "../s3/address.ts";
 import type { Bucket } from "../s3/bucket.ts";
@@ -17,7 +17,7 @@ export interface BucketContext {
 }
 
 /** Throws OFFLINE, PATH_MISSING. */
-export function projectBucketPlace({ config, session }: BucketContext, url: string): Place {
+export function projectBucketPlace({ config, session }: BucketContext, url: string): SweptPlace {
   if (session.offline) throw new BootwrightError("OFFLINE", `${url} would be asked, which --offline forbids`);
   const { bucket, prefix } = parseS3Address(url);
   return bucketPlace(projectBucket({ config, session }, bucket), prefix);

@@ -2,6 +2,7 @@
 import { BootwrightError } from "../base/errors.ts";
 import { didYouMean } from "../base/suggest.ts";
 import { Github } from "../publish/github-api.ts";
+import { sweepDrafts } from "../publish/github-drafts.ts";
 import { readReleases } from "../publish/github-publications.ts";
 import { findRelease, readAsset, readWholeAsset } from "../publish/github-releases.ts";
 import type { Publications } from "../publish/read.ts";
@@ -27,6 +28,10 @@ export async function releasesAt(session: Asking, to: string): Promise<Publicati
     throw new BootwrightError("USAGE", `${to} is no repository of GitHub`, { hint: "github:OWNER/REPOSITORY" });
   return readReleases(openGithub(session, to), repository);
 }
+
+/** Drafts that somebody has begun, and nobody has ended. Throws OFFLINE. */
+export const sweepReleases = (session: Asking, { to, ...options }: { to: string; age: number; dryRun: boolean }) =>
+  sweepDrafts(openGithub(session, to), { repository: to.slice("github:".length), ...options });
 
 export interface ReleaseFile {
   readonly name: string;

@@ -6,7 +6,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { BootwrightError, ioError, systemCode } from "../base/errors.ts";
-import { ensureDir, removeQuietly, removeTree, temporaryName } from "../base/fs.ts";
+import { ensureDir, removeQuietly, removeTree, TEMPORARY_NAME, temporaryName } from "../base/fs.ts";
 import type { Artifact, BlobArtifact, ExtentsArtifact, TreeArtifact } from "../store/artifact.ts";
 import { assembledFile } from "../store/assembled-file.ts";
 import { BlobMissing } from "../store/blobs.ts";
@@ -127,7 +127,7 @@ function ownDirectory(target: string): string | undefined {
 /** Takes away what killed builds left; a temporary name begins with its maker's process id. */
 function removeLeftovers(dir: string): void {
   for (const name of fs.readdirSync(dir)) {
-    const maker = /^\.tmp-(\d+)-[0-9a-f]{12}$/.exec(name)?.[1];
+    const maker = TEMPORARY_NAME.exec(name)?.[1];
     if (maker !== undefined && !pidLives(Number(maker))) removeTree(path.join(dir, name));
   }
 }

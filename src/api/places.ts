@@ -2,7 +2,7 @@
 import { directoryPlace } from "../base/directory-place.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { shownUrl } from "../base/http.ts";
-import type { Place, ReadablePlace } from "../base/place.ts";
+import type { Place, ReadablePlace, SweptPlace } from "../base/place.ts";
 import { catalogDirectory, catalogRepository } from "../catalog/catalog-address.ts";
 import { webSource } from "../catalog/web-source.ts";
 import type { Project } from "./project.ts";
@@ -13,8 +13,13 @@ export async function openPlace(project: Project, url: string): Promise<Place | 
     throw new BootwrightError("UNSUPPORTED", `${url}: releases of GitHub hold published files, nothing else`, {
       hint: "name a directory, s3://BUCKET/PREFIX or oci://HOST/NAME",
     });
-  if (url.startsWith("s3://")) return (await import("./buckets.ts")).projectBucketPlace(project, url);
   if (catalogRepository(url) !== undefined) return (await import("./registry-images.ts")).registryPlace(project, url);
+  return openSwept(project, url);
+}
+
+/** A directory or `s3://BUCKET/PREFIX`; undefined for another address. Throws OFFLINE. */
+export async function openSwept(project: Project, url: string): Promise<SweptPlace | undefined> {
+  if (url.startsWith("s3://")) return (await import("./buckets.ts")).projectBucketPlace(project, url);
   const dir = catalogDirectory(url, project.config.dir);
   return dir === undefined ? undefined : directoryPlace(dir);
 }

@@ -7,6 +7,7 @@ import { deleteManifest, getManifest, headManifest, putManifest } from "../oci/m
 import { parseReference } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
 import { openRepository } from "../oci/repository.ts";
+import { type SweptClaim, sweepClaims } from "../oci/sweep-claims.ts";
 import type { NewFile, PublishTarget } from "../publish/target.ts";
 import type { Project } from "./project.ts";
 import { showCopying } from "./registries.ts";
@@ -19,6 +20,15 @@ export function registryTarget(project: Project, to: string): PublishTarget {
   const documents = registryPlace(project, `${host}/${repository}`);
   const { signal } = project.session;
   return repositoryTarget(registry, { repository, documents, signal, on: showCopying(project.session, "push") });
+}
+
+/** What publishers that died have left under tags. */
+export function sweepRegistry(
+  project: Project,
+  { to, ...options }: { to: string; age: number; dryRun: boolean },
+): Promise<readonly SweptClaim[]> {
+  const { host, repository } = parseReference(to.replace(/^oci:\/\//, ""));
+  return sweepClaims(projectRegistry(project, { host }), { repository, ...options });
 }
 
 interface RepositoryOptions {
@@ -58,6 +68,9 @@ export function repositoryTarget(
           hint: "the registry did not keep it; it cannot be relied on",
         },
       );
+    },
+    async holds(file) {
+      return (await headManifest(registry, digest(file.digest)))?.hash === file.digest;
     },
     async link(name, file) {
       if ((await headManifest(registry, tag(name)))?.hash === file.digest) return;

@@ -26,7 +26,7 @@ export interface PublishOptions {
 
 export async function publish(session: Session, options: PublishOptions): Promise<Report> {
   await using project = await openProject(session);
-  const { names, dryRun } = { ...options, names: choose(project, options.names) };
+  const { names, dryRun } = { ...options, names: choosePublications(project, options.names) };
   const images = names.filter((name) => "image" in project.config.publish[name]!);
   const built = await buildPublications(project, images);
   const places: PublishedPlace[] = [];
@@ -50,6 +50,7 @@ export async function publish(session: Session, options: PublishOptions): Promis
       kernels: kernels.map(({ bundle: { name, version, arch }, known, catalog }) => ({
         ...{ name, version, arch, known, catalog },
       })),
+      swept: [],
       dryRun,
     },
     text: [
@@ -111,7 +112,8 @@ function requireCopyable(some: readonly BuiltPublication[]): void {
     );
 }
 
-function choose({ config }: Project, names: readonly string[]): readonly string[] {
+/** `names`: of `publish`; default all. Throws CONFIG_INVALID, NAME_UNKNOWN. */
+export function choosePublications({ config }: Project, names: readonly string[]): readonly string[] {
   const all = Object.keys(config.publish);
   if (all.length === 0)
     throw new BootwrightError("CONFIG_INVALID", "the config publishes nothing", {

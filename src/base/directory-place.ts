@@ -1,13 +1,14 @@
 /** A place that is a directory: on this machine, on a share, or what a web server serves. */
 import fs from "node:fs";
 import path from "node:path";
+import { systemClock } from "./clock.ts";
 import { DigestCounter } from "./digest.ts";
 import { BootwrightError, ioError, systemCode } from "./errors.ts";
-import { ensureDir, removeQuietly, temporaryName, writeFileAtomic } from "./fs.ts";
-import type { Place } from "./place.ts";
+import { ensureDir, removeQuietly, TEMPORARY_NAME, temporaryName, writeFileAtomic } from "./fs.ts";
+import type { SweptPlace } from "./place.ts";
 
 /** All writes survive power loss: what was published stays published. */
-export function directoryPlace(dir: string): Place {
+export function directoryPlace(dir: string): SweptPlace {
   const at = (name: string): string => path.join(dir, name);
   return {
     address: dir,
@@ -25,7 +26,7 @@ export function directoryPlace(dir: string): Place {
     },
     async putFile(name, { local, size }) {
       const file = at(name);
-      if (fs.statSync(file, { throwIfNoEntry: false })?.size === size) return;
+      if (fs.statSync(file, { throwIfNoEntry: false })?.size === size && touch(file, timeAt(dir))) return;
       await placing(file, async (temporary) => {
         fs.copyFileSync(local, temporary, fs.constants.COPYFILE_FICLONE);
         fs.chmodSync(temporary, 0o644);
@@ -71,7 +72,67 @@ export function directoryPlace(dir: string): Place {
       }
       return true;
     },
+    now: async () => timeAt(dir),
+    async *list() {
+      for (const below of ["", "files", "published", ".swept"]) {
+        for (const entry of entriesOf(path.join(dir, below))) {
+          const name = path.posix.join(below, entry);
+          const stat = fs.lstatSync(at(name), { throwIfNoEntry: false });
+          if (stat === undefined || !stat.isFile()) continue;
+          const temporary = TEMPORARY_NAME.test(entry);
+          const modified = temporary ? Math.max(stat.ctimeMs, stat.mtimeMs) : stat.mtimeMs;
+          yield { path: name, size: stat.size, modified, temporary };
+        }
+      }
+    },
+    async modified(name) {
+      return fs.statSync(at(name), { throwIfNoEntry: false })?.mtimeMs;
+    },
+    async move(from, to) {
+      try {
+        ensureDir(path.dirname(at(to)));
+        fs.renameSync(at(from), at(to));
+      } catch (error) {
+        if (systemCode(error) === "ENOENT") return false;
+        throw ioError("move", at(from), error);
+      }
+      touch(at(to), timeAt(dir));
+      return true;
+    },
+    endUploads: async () => [],
   };
+}
+
+/** Milliseconds since the epoch by the clock that files there are dated by: that of the server, on a share. */
+function timeAt(dir: string): number {
+  const probe = temporaryName(path.join(dir, "now"));
+  try {
+    fs.writeFileSync(probe, "");
+    return fs.statSync(probe).mtimeMs;
+  } catch {
+    return systemClock.now(); // Nothing is there yet, or nothing can be written.
+  } finally {
+    removeQuietly(probe);
+  }
+}
+
+/** False when it is gone, or another user's: then it is written anew. */
+function touch(file: string, now: number): boolean {
+  try {
+    fs.utimesSync(file, now / 1000, now / 1000);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function entriesOf(dir: string): readonly string[] {
+  try {
+    return fs.readdirSync(dir);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return [];
+    throw ioError("read", dir, error);
+  }
 }
 
 async function hashOf(file: string): Promise<string> {

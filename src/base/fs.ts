@@ -8,6 +8,9 @@ import { ioError, systemCode } from "./errors.ts";
 export const temporaryName = (file: string): string =>
   path.join(path.dirname(file), `.tmp-${process.pid}-${randomBytes(6).toString("hex")}`);
 
+/** Such a name; the number is the process that wrote it. */
+export const TEMPORARY_NAME = /^\.tmp-(\d+)-[0-9a-f]{12}$/;
+
 /**
  * Replaces `file` by `content` so that a reader sees the old or the new bytes, never a part.
  * `sync` also survives power loss: for what nothing can make again, such as the lock.

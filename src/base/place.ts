@@ -17,8 +17,36 @@ export interface PlacedFile {
   sha256(): Promise<string | undefined>;
 }
 
+export interface SweptFile {
+  /** Below the place. */
+  readonly path: string;
+  readonly size: number;
+  /** Milliseconds since the epoch, by the place's own clock. */
+  readonly modified: number;
+  /** Of a write that has not ended: nobody but its writer looks for it. */
+  readonly temporary: boolean;
+}
+
+/** A place that tells what lies there, and since when: what dead publishers left can be found there. */
+export interface SweptPlace extends Place {
+  /** By the clock that `modified` is told by. */
+  now(): Promise<number>;
+  /** Files of the place itself, below `files`, and set aside. */
+  list(): AsyncIterable<SweptFile>;
+  /** Undefined when it is not there. */
+  modified(path: string): Promise<number | undefined>;
+  /** False when there is nothing; what was under the new name is replaced. It counts as written now. */
+  move(from: string, to: string): Promise<boolean>;
+  /** Ends uploads that nobody has gone on with since `before`; gives what was to be uploaded. */
+  endUploads(options: {
+    readonly before: number;
+    readonly isOurs: (path: string) => boolean;
+    readonly dryRun: boolean;
+  }): Promise<readonly string[]>;
+}
+
 export interface Place extends ReadablePlace {
-  /** Puts a file whose name says its content; what is there already stays. */
+  /** Puts a file whose name says its content; what is there already stays, and counts as put now. */
   putFile(path: string, file: { readonly local: string; readonly size: number }): Promise<void>;
   /** Makes a file that must not be there: false when another publisher was first. Whole, or not at all. */
   create(path: string, bytes: Uint8Array): Promise<boolean>;

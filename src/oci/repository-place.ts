@@ -20,7 +20,9 @@ import { openRepository } from "./repository.ts";
 import { listTags } from "./tags.ts";
 
 const TYPE = "application/vnd.bootwright.catalog.v1";
-const CLAIMED_AT = "org.bootwright.claimed";
+export const CLAIMED_AT = "org.bootwright.claimed";
+/** Tags of claims. */
+export const CLAIM = /^claim-.+-[0-9a-f]{16}$/;
 /** A claim older than this is of somebody who died, in milliseconds. Publishers' clocks may differ by a third of it. */
 const CLAIM_LASTS = 3 * 60_000;
 /** How long one waits for others, in milliseconds. */

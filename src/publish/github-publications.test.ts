@@ -52,7 +52,15 @@ test("newest first, with what the API does not say, and which of them is the lat
   await publish("1.0.0");
   await publish("1.1.0");
   await publish("1.0.1", { latest: false });
-  const foreign = { id: 900, tag: "v0.9.0", latest: false, body: "", published: "2026-02-02T03:04:05Z", assets: [] };
+  const foreign = {
+    id: 900,
+    tag: "v0.9.0",
+    latest: false,
+    body: "",
+    created: "",
+    published: "2026-02-02T03:04:05Z",
+    assets: [],
+  };
   fake.releases.push({ ...foreign, draft: false }, { ...foreign, id: 901, draft: true });
   const found = await readReleases(open({ token: undefined }), "o/r");
   expect(found).toMatchObject({

@@ -9,7 +9,8 @@ import { digestOf } from "../base/digest.ts";
 import { BootwrightError, hasCode } from "../base/errors.ts";
 import { keyName, minisignKeyOf, signMinisign } from "../formats/minisign.ts";
 import type { Github } from "./github-api.ts";
-import { findRelease, type GithubRelease, listAssets, listReleases } from "./github-releases.ts";
+import { DRAFT_MARK, removeDraft, removeDrafts } from "./github-drafts.ts";
+import { findRelease, type GithubRelease, listAssets } from "./github-releases.ts";
 import { RELEASE_STATE, VIEW_NAMES } from "./reserved.ts";
 import { encodeState } from "./state.ts";
 import type { NewFile } from "./target.ts";
@@ -49,9 +50,6 @@ interface Asset {
   readonly open: () => AsyncIterable<Uint8Array>;
 }
 
-/** Marks drafts as ours. */
-const MARK = "<!-- made by bootwright publish -->";
-
 /** Throws EXISTS when the tag has a release with other files, and what the API throws. */
 export async function publishRelease(github: Github, options: ReleaseOptions): Promise<PublishedRelease> {
   requireNames(options);
@@ -73,12 +71,7 @@ export async function publishRelease(github: Github, options: ReleaseOptions): P
       ...{ what: `publish release ${options.tag}`, json: { draft: false, make_latest: String(options.latest) } },
     });
   } catch (error) {
-    await github
-      .call({
-        ...callOf("DELETE", `/repos/${options.repository}/releases/${draft.id}`, "delete the draft"),
-        accept: [404],
-      })
-      .catch(() => {});
+    await removeDraft(github, { repository: options.repository, id: draft.id }).catch(() => {});
     options.signal.throwIfAborted();
     // Another publisher was first: then its release is what counts.
     const other = await findRelease(github, options).catch(() => undefined);
@@ -95,8 +88,6 @@ export async function publishRelease(github: Github, options: ReleaseOptions): P
   return { address: published.url, known: false };
 }
 
-const callOf = (method: "DELETE", path: string, what: string) => ({ method, path, what });
-
 const addressOf = ({ repository, tag }: ReleaseOptions): string => `github:${repository} release ${tag}`;
 
 interface Draft {
@@ -106,7 +97,7 @@ interface Draft {
 
 async function makeDraft(github: Github, { repository, tag, files }: ReleaseOptions): Promise<Draft> {
   const list = files.map(({ name, sha256 }) => `${sha256}  ${name}`).join("\n");
-  const body = `\`\`\`\n${list}\n\`\`\`\n${MARK}\n`;
+  const body = `\`\`\`\n${list}\n\`\`\`\n${DRAFT_MARK}\n`;
   const made = await github.json({
     ...{ method: "POST", path: `/repos/${repository}/releases`, what: `make a draft of release ${tag}` },
     json: { tag_name: tag, name: tag, draft: true, body },
@@ -134,8 +125,8 @@ async function upload(
       if (there === undefined) continue;
       if (there.state === "uploaded" && there.sha256 === asset.sha256 && there.size === asset.size) return;
       await github.call({
-        ...callOf("DELETE", `/repos/${repository}/releases/assets/${there.id}`, `delete a part of ${asset.name}`),
-        accept: [404],
+        ...{ method: "DELETE", path: `/repos/${repository}/releases/assets/${there.id}`, accept: [404] },
+        what: `delete a part of ${asset.name}`,
       });
     }
   }
@@ -192,13 +183,6 @@ function requireNames({ files, beside }: ReleaseOptions): void {
 function nextTag(tag: string): string {
   const [, head, patch] = /^(v?\d+\.\d+\.)(\d+)$/.exec(tag) ?? [];
   return head === undefined ? "" : `: ${head}${Number(patch) + 1}`;
-}
-
-/** Drafts of this tag that others left behind, or with which they are too late. */
-async function removeDrafts(github: Github, { repository, tag }: ReleaseOptions): Promise<void> {
-  const releases = await listReleases(github, repository);
-  for (const { id } of releases.filter((one) => one.draft && one.tag === tag && one.body.includes(MARK)))
-    await github.call({ ...callOf("DELETE", `/repos/${repository}/releases/${id}`, "delete a draft"), accept: [404] });
 }
 
 const assetOf = ({ name, size, sha256, local }: NewFile): Asset => ({

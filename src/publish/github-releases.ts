@@ -1,4 +1,5 @@
 /** Releases of a repository and their assets, as GitHub's API tells them. */
+import { systemClock } from "../base/clock.ts";
 import { digestOf } from "../base/digest.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { JsonFields } from "../formats/oci-json.ts";
@@ -12,6 +13,8 @@ export interface GithubRelease {
   readonly body: string;
   /** For people. */
   readonly url: string;
+  /** ISO 8601, UTC. */
+  readonly created: string;
   /** ISO 8601, UTC; "" for a draft. */
   readonly published: string;
   readonly assets: readonly GithubAsset[];
@@ -52,6 +55,14 @@ export async function findLatest(github: Github, repository: string): Promise<Gi
     ...{ what: `look for the latest release of ${repository}`, accept: [404] },
   });
   return found && releaseOf(found);
+}
+
+/** Milliseconds since the epoch, by the server's clock. */
+export async function serverTime(github: Github, repository: string): Promise<number> {
+  const what = `list the releases of ${repository}`;
+  const { headers } = await github.call({ method: "GET", path: `/repos/${repository}/releases?per_page=1`, what });
+  const time = Date.parse(String(headers.date ?? ""));
+  return Number.isNaN(time) ? systemClock.now() : time;
 }
 
 /** With the drafts that the token may see. */
@@ -118,6 +129,7 @@ const releaseOf = (fields: JsonFields): GithubRelease => ({
   draft: fields.value("draft") === true,
   body: fields.optionalText("body") ?? "",
   url: fields.text("html_url"),
+  created: fields.optionalText("created_at") ?? "",
   published: fields.optionalText("published_at") ?? "",
   assets: fields.list("assets", assetOf, 1000),
 });

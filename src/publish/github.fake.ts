@@ -19,6 +19,7 @@ export interface FakeRelease {
   draft: boolean;
   latest: boolean;
   readonly body: string;
+  created: string;
   published: string;
   assets: FakeAsset[];
 }
@@ -114,6 +115,7 @@ export async function startGithubFake({ token }: { readonly token: string }): Pr
     tag_name: release.tag,
     draft: release.draft,
     body: release.body,
+    created_at: release.created,
     published_at: release.draft ? null : release.published,
     html_url: `https://github.example/releases/${release.tag}`,
     upload_url: `${addressOf(api)}/uploads/${release.id}/assets{?name,label}`,
@@ -152,7 +154,17 @@ export async function startGithubFake({ token }: { readonly token: string }): Pr
         body: text,
         draft,
       } = JSON.parse(body.toString()) as { tag_name: string; body: string; draft: boolean };
-      const release: FakeRelease = { id: ids++, tag, draft, latest: false, body: text, published: "", assets: [] };
+      const release: FakeRelease = {
+        id: ids++,
+        tag,
+        draft,
+        latest: false,
+        body: text,
+        created: "",
+        published: "",
+        assets: [],
+      };
+      release.created = new Date().toISOString();
       fake.releases.push(release);
       return { status: 201, json: shown(release) };
     }

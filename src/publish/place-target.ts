@@ -1,11 +1,12 @@
 /** Publishes into a directory or a bucket: files under their digest, and under names that mean them. */
 import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
-import type { Place } from "../base/place.ts";
+import type { PlacedFile, SweptPlace } from "../base/place.ts";
 import { contentPath } from "./read.ts";
+import { putBack } from "./sweep.ts";
 import type { PublishTarget } from "./target.ts";
 
-export function placeTarget(place: Place): PublishTarget {
+export function placeTarget(place: SweptPlace): PublishTarget {
   return {
     documents: place,
     lists: true,
@@ -18,8 +19,12 @@ export function placeTarget(place: Place): PublishTarget {
     },
     async put({ local, size, sha256, name }) {
       const at = contentPath({ name, sha256 });
-      await place.putFile(at, { local, size });
-      const there = await place.stat(at);
+      let there: PlacedFile | undefined;
+      for (let attempt = 1; there === undefined && attempt <= 3; attempt++) {
+        // A sweeper may have set aside what was there.
+        await place.putFile(at, { local, size });
+        there = await place.stat(at);
+      }
       const got = await there?.sha256();
       if (there?.size === size && (got ?? sha256) === sha256) return;
       const found =
@@ -30,9 +35,14 @@ export function placeTarget(place: Place): PublishTarget {
         { hint: "remove it and publish again; if that does not help, the disk or the server cannot be relied on" },
       );
     },
+    async holds(file) {
+      return (await place.stat(contentPath(file)))?.size === file.size;
+    },
     async link(name, file, { moves }) {
       if (!moves && (await place.stat(name))?.size === file.size) return; // It has never meant anything else.
-      await place.link(name, contentPath(file));
+      const content = contentPath(file);
+      if ((await place.stat(content)) === undefined) await putBack(place, content);
+      await place.link(name, content);
     },
     async remove(file) {
       // The bytes first: a publisher that is behind cannot bring the name back.

@@ -4,7 +4,7 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { tempDir } from "../../test/support/temp-store.ts";
 import { directoryPlace } from "../base/directory-place.ts";
-import type { Place } from "../base/place.ts";
+import type { SweptPlace } from "../base/place.ts";
 import { minisignKeyOf, verifyMinisign } from "../formats/minisign.ts";
 import { placeTarget } from "./place-target.ts";
 import { type PublishFilesOptions, publishFiles } from "./publish-files.ts";
@@ -39,7 +39,7 @@ function kernelFile(version: string, content = `kernel ${version}`): NewFile {
   };
 }
 
-const publish = (place: Place, file: NewFile, options: Partial<PublishFilesOptions> = {}) =>
+const publish = (place: SweptPlace, file: NewFile, options: Partial<PublishFilesOptions> = {}) =>
   publishFiles(placeTarget(place), { ...OPTIONS, ...options, files: [file] });
 
 const text = (dir: string, name: string) => fs.readFileSync(path.join(dir, name), "utf8");
@@ -147,14 +147,14 @@ describe("retention", () => {
 });
 
 /** Lets others run before each operation, as a network does. */
-const yielding = (place: Place): Place =>
+const yielding = (place: SweptPlace): SweptPlace =>
   wrapped(place, async () => {
     await new Promise((resolve) => setTimeout(resolve, Math.floor(Math.random() * 4)));
   });
 
 const WRITES = ["putFile", "create", "replace", "link", "remove"] as const;
 
-function wrapped(place: Place, before: () => Promise<void>, after = async () => {}): Place {
+function wrapped(place: SweptPlace, before: () => Promise<void>, after = async () => {}): SweptPlace {
   const wrap =
     (name: (typeof WRITES)[number]) =>
     async (...args: never[]) => {

@@ -4,6 +4,7 @@
  * anywhere, a name means what it meant before or the whole new file, and the next publisher writes what is behind.
  */
 import type { KeyObject } from "node:crypto";
+import { systemClock } from "../base/clock.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { keyName, minisignKeyOf, signMinisign } from "../formats/minisign.ts";
 import { nameConflict } from "./name-conflict.ts";
@@ -59,6 +60,7 @@ export async function publishFiles(target: PublishTarget, options: PublishFilesO
       left: [] as readonly string[],
     };
     if (fresh.length === 0) {
+      if (!dryRun) await putMissing(target, { all, known });
       if (!dryRun && before !== undefined && before.settled < before.state.serial)
         return { ...result, left: await settle(target, before.state, { ...options, settled: before.settled }) };
       return result;
@@ -85,11 +87,32 @@ export async function publishFiles(target: PublishTarget, options: PublishFilesO
       await target.put(file);
     }
     if (!(await target.documents.create(statePath(next.serial), encodeState(next)))) continue;
+    await putMissing(target, { all, known });
     return { ...result, retired, left: await settle(target, next, { ...options, settled: before?.settled ?? 0 }) };
   }
   throw new BootwrightError("STORE_LOCKED", `${target.documents.address}: others publish all the time`, {
     hint: "try again",
   });
+}
+
+/**
+ * A sweeper may have taken bytes for left over just before they were named. It looks at the state behind that, we look at the bytes
+ * behind naming them: whoever comes last sees what the other did.
+ */
+async function putMissing(
+  target: PublishTarget,
+  {
+    all,
+    known,
+  }: {
+    all: readonly { readonly file: NewFile; readonly entry: PublishedFile }[];
+    known: ReadonlyMap<NewFile, PublishedFile | undefined>;
+  },
+): Promise<void> {
+  for (const { file, entry } of all) {
+    const named = known.get(file) ?? entry;
+    if (named.digest === entry.digest && !(await target.holds(named))) await target.put(file);
+  }
 }
 
 function entryOf(target: PublishTarget, file: NewFile, published: string): PublishedFile {
@@ -147,7 +170,7 @@ async function settle(
 ): Promise<readonly string[]> {
   const left = new Set<string>();
   const before = settled === 0 ? undefined : await readState(target.documents, settled, signal);
-  for (let state = first; ; ) {
+  for (let [state, failures] = [first, 0]; ; ) {
     const behind = await writeNames(target, state, { secret, signal }).then(
       () => undefined,
       (error: unknown) => ({ error }),
@@ -160,11 +183,25 @@ async function settle(
     signal.throwIfAborted();
     const next = await readState(target.documents, state.serial + 1, signal);
     // What a newer state has taken away cannot be named any more: then the newer one is what counts.
-    if (next === undefined && behind !== undefined) throw behind.error;
+    if (next === undefined && behind !== undefined) {
+      failures++;
+      if (failures === ATTEMPTS_TO_NAME || (failures > 3 && !(await lacksBytes(target, state)))) throw behind.error;
+      await systemClock.sleep(WAIT * 2 ** failures, signal);
+      continue;
+    }
     // Lists under another's signature are theirs to write.
     if (next === undefined || (next.state.signedBy !== "" && next.state.signedBy !== state.signedBy)) return [...left];
     state = next.state;
   }
+}
+
+/** How often names are tried, and the first wait in milliseconds, doubled each time: some ten seconds in all. */
+const [ATTEMPTS_TO_NAME, WAIT] = [9, 20];
+
+/** A sweeper that has just taken bytes away sees that they are named, and puts them back. */
+async function lacksBytes(target: PublishTarget, { files }: PublishedState): Promise<boolean> {
+  for (const file of files) if (!(await target.holds(file))) return true;
+  return false;
 }
 
 async function writeNames(

@@ -24,6 +24,8 @@ export interface PublishTarget {
   isTaken(name: string, file: PublishedFile): Promise<boolean>;
   /** Brings the bytes to where their digest names them, and checks what arrived. */
   put(file: NewFile): Promise<void>;
+  /** True when its bytes are there. */
+  holds(file: PublishedFile): Promise<boolean>;
   /** Gives a file that was put a name: a reader sees what the name meant before, or the whole file. */
   link(name: string, file: PublishedFile, options: { readonly moves: boolean }): Promise<void>;
   /** Takes a file and its names away; false when that is not possible here. */

@@ -98,6 +98,11 @@ export class Bucket {
     return this.#clock() + this.#ahead;
   }
 
+  /** When the server answered last, by its own clock: milliseconds since the epoch. */
+  get serverTime(): number {
+    return this.#serverTime ?? this.now;
+  }
+
   /**
    * Throws OBJECT_DENIED, OBJECT_REFUSED, BUCKET_UNKNOWN, CREDENTIALS_REFUSED, CREDENTIALS_INVALID, HTTP_STATUS (a server that
    * stays busy), NETWORK, PATH_UNSAFE.

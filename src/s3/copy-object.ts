@@ -6,7 +6,8 @@ import { BootwrightError } from "../base/errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { headObject, unquoted } from "./objects.ts";
 import { encodeKey } from "./signature.ts";
-import { abortUpload, completeUpload, createUpload } from "./upload-file.ts";
+import { endUpload } from "./unfinished-uploads.ts";
+import { completeUpload, createUpload } from "./upload-file.ts";
 import { parseXml, readXmlBody } from "./xml.ts";
 
 const MAX_COPY = 5 * 1024 ** 3;
@@ -14,6 +15,8 @@ const MAX_COPY = 5 * 1024 ** 3;
 interface Copy {
   readonly from: string;
   readonly to: string;
+  /** Its metadata are new ones; a copy onto itself must have it. */
+  readonly type?: string;
 }
 
 /** `most`: bytes that one request copies. Throws OBJECT_UNKNOWN when there is nothing to copy, OBJECT_REFUSED. */
@@ -21,7 +24,7 @@ export async function copyObject(bucket: Bucket, copy: Copy, { most = MAX_COPY }
   const source = await headObject(bucket, copy.from);
   if (source === undefined || source.size <= most) return await copyAtOnce(bucket, copy);
   const { from, to } = copy;
-  const id = await createUpload(bucket, to);
+  const id = await createUpload(bucket, to, copy.type);
   try {
     const etags: string[] = [];
     for (let at = 0; at < source.size; at += most)
@@ -33,7 +36,7 @@ export async function copyObject(bucket: Bucket, copy: Copy, { most = MAX_COPY }
       );
     await completeUpload(bucket, { key: to, id, etags });
   } catch (error) {
-    await abortUpload(bucket, { key: to, id }).catch(() => {}); // Why the copy failed is what counts.
+    await endUpload(bucket, { key: to, id }).catch(() => {}); // Why the copy failed is what counts.
     throw error;
   }
   const there = await headObject(bucket, to);
@@ -45,9 +48,10 @@ export async function copyObject(bucket: Bucket, copy: Copy, { most = MAX_COPY }
     );
 }
 
-async function copyAtOnce(bucket: Bucket, { from, to }: Copy): Promise<void> {
+async function copyAtOnce(bucket: Bucket, { from, to, type }: Copy): Promise<void> {
   const what = `copy ${bucket.label}/${from} to ${to}`;
-  const headers = { "x-amz-copy-source": sourceOf(bucket, from) };
+  const own = type === undefined ? {} : { "x-amz-metadata-directive": "REPLACE", "content-type": type };
+  const headers = { "x-amz-copy-source": sourceOf(bucket, from), ...own };
   const { response } = await bucket.send({ method: "PUT", key: to, what, headers });
   copiedEtag(bucket, { what, body: await readXmlBody(response) });
 }

@@ -103,17 +103,18 @@ export async function deleteObject(bucket: Bucket, key: string): Promise<void> {
   await response.body.dump();
 }
 
-/** In the order of their names' bytes, `page` of them at a time (S3: at most 1,000). */
+/** In the order of their names' bytes, `page` of them at a time (S3: at most 1,000); not `deep`: those without a slash behind the prefix. */
 export async function* listObjects(
   bucket: Bucket,
   prefix: string,
-  { page: pageSize = 1000 } = {},
+  { page: pageSize = 1000, deep = true } = {},
 ): AsyncGenerator<ObjectInfo> {
   let token: string | undefined;
   do {
     const what = `list ${bucket.label}/${prefix}`;
     const query = {
       ...{ "list-type": "2", "encoding-type": "url", prefix, "max-keys": String(pageSize) },
+      ...(!deep && { delimiter: "/" }),
       ...(token !== undefined && { "continuation-token": token }),
     };
     const { response } = await bucket.send({ method: "GET", what, query });

@@ -66,6 +66,8 @@ export function refusalError(problem: S3Problem, { bucket, endpoint, what, crede
     return new BootwrightError("BUCKET_UNKNOWN", `cannot ${what}: ${endpoint} has no bucket ${bucket.slice(5)}`, {
       hint: "check the name and the endpoint; buckets are made by their owner, not by Bootwright",
     });
+  if (code === "NoSuchUpload")
+    return new BootwrightError("OBJECT_UNKNOWN", `cannot ${what}: the upload was ended`, said);
   if (code === "NoSuchKey" || (status === 404 && code === ""))
     return new BootwrightError("OBJECT_UNKNOWN", `cannot ${what}: there is no such object`, said);
   if (

@@ -4,9 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import fs from "node:fs";
-import { BootwrightError } from "../base/errors.ts";
+import { BootwrightError, hasCode } from "../base/errors.ts";
 import { type Bucket, bytesPayload, type Payload } from "./bucket.ts";
 import { headObject, putObject, unquoted } from "./objects.ts";
+import { type UploadedPart, unfinishedUploads, uploadedParts } from "./unfinished-uploads.ts";
 import { parseXml, readXmlBody } from "./xml.ts";
 
 export interface LocalFile {
@@ -63,33 +64,32 @@ export async function uploadFile(
     );
 }
 
-/** Forgets what unfinished uploads of an object have brought. */
-export async function abortUploads(bucket: Bucket, key: string): Promise<void> {
-  for (const id of await unfinishedUploads(bucket, key)) await abortUpload(bucket, { key, id });
-}
-
-export async function abortUpload(bucket: Bucket, { key, id }: { key: string; id: string }): Promise<void> {
-  const { response } = await bucket.send({
-    ...{ method: "DELETE", key, query: { uploadId: id }, what: `end an upload of ${bucket.label}/${key}` },
-    accept: [404],
-  });
-  await response.body.dump();
-}
-
 function filePayload({ local, size, sha256 }: LocalFile): Payload {
   return { size, sha256, open: () => fs.createReadStream(local, { highWaterMark: 256 * 1024 }) };
 }
 
-async function uploadParts(
+type PartOptions = UploadOptions & { readonly file: LocalFile; readonly partSize: number };
+
+/** One that somebody ends while we go on with it is begun anew. */
+async function uploadParts(bucket: Bucket, key: string, options: PartOptions): Promise<void> {
+  const [found] = (await unfinishedUploads(bucket, key))
+    .filter((one) => one.key === key)
+    .sort((a, b) => b.begun - a.begun);
+  if (found !== undefined)
+    try {
+      return await goOn(bucket, key, { ...options, id: found.id, kept: await uploadedParts(bucket, found) });
+    } catch (error) {
+      if (!hasCode(error, "OBJECT_UNKNOWN")) throw error;
+    }
+  await goOn(bucket, key, { ...options, id: await createUpload(bucket, key, options.type), kept: new Map() });
+}
+
+async function goOn(
   bucket: Bucket,
   key: string,
-  options: UploadOptions & { file: LocalFile; partSize: number },
+  { file, partSize, progress, id, kept }: PartOptions & { id: string; kept: ReadonlyMap<number, UploadedPart> },
 ): Promise<void> {
-  const { file, partSize, type, progress } = options;
   const count = Math.ceil(file.size / partSize);
-  const [found] = await unfinishedUploads(bucket, key);
-  const id = found ?? (await createUpload(bucket, key, type));
-  const kept = found === undefined ? new Map<number, Part>() : await uploadedParts(bucket, { key, id });
   const etags: string[] = new Array(count);
   const handle = await fs.promises.open(file.local, "r");
   let [next, done] = [0, 0];
@@ -113,14 +113,15 @@ async function uploadParts(
   await completeUpload(bucket, { key, id, etags });
 }
 
-interface Part {
-  readonly size: number;
-  readonly etag: string;
-}
-
 async function putPart(
   bucket: Bucket,
-  { key, id, part, bytes, kept }: { key: string; id: string; part: number; bytes: Buffer; kept: Part | undefined },
+  {
+    key,
+    id,
+    part,
+    bytes,
+    kept,
+  }: { key: string; id: string; part: number; bytes: Buffer; kept: UploadedPart | undefined },
 ): Promise<string> {
   // The etag of a part that is not encrypted with the owner's key is its MD5; if it is something else, the part is sent again.
   if (kept?.size === bytes.length && kept.etag === createHash("md5").update(bytes).digest("hex")) return kept.etag;
@@ -166,40 +167,6 @@ export async function createUpload(bucket: Bucket, key: string, type = "applicat
       ?.text(),
     what,
   );
-}
-
-/** Ids of an object's uploads that were never completed, the newest first. */
-async function unfinishedUploads(bucket: Bucket, key: string): Promise<readonly string[]> {
-  const what = `list uploads of ${bucket.label}/${key}`;
-  const { response } = await bucket.send({ method: "GET", query: { uploads: "", prefix: key }, what });
-  const uploads =
-    parseXml(await readXmlBody(response), bucket.label)
-      .find("ListMultipartUploadsResult")
-      ?.all("Upload") ?? [];
-  return uploads
-    .filter((one) => one.text("Key") === key)
-    .sort((a, b) => Date.parse(b.text("Initiated")) - Date.parse(a.text("Initiated")))
-    .map((one) => one.text("UploadId"));
-}
-
-async function uploadedParts(bucket: Bucket, { key, id }: { key: string; id: string }): Promise<Map<number, Part>> {
-  const parts = new Map<number, Part>();
-  let marker: string | undefined;
-  do {
-    const query = { uploadId: id, ...(marker !== undefined && { "part-number-marker": marker }) };
-    const { response } = await bucket.send({
-      method: "GET",
-      key,
-      query,
-      what: `list parts of ${bucket.label}/${key}`,
-      accept: [404],
-    });
-    const page = parseXml(await readXmlBody(response), bucket.label).find("ListPartsResult");
-    for (const one of page?.all("Part") ?? [])
-      parts.set(Number(one.text("PartNumber")), { size: Number(one.text("Size")), etag: unquoted(one.text("ETag")) });
-    marker = page?.text("IsTruncated") === "true" ? page.text("NextPartNumberMarker") : undefined;
-  } while (marker);
-  return parts;
 }
 
 export async function completeUpload(

@@ -64,6 +64,29 @@ test("publish, publish again, a next version, a version that is taken", async ()
   expect((await cli("published", "github:a/b", "--offline")).stderr).toContain("OFFLINE");
   expect((await cli("published", "catalog:a")).stderr).toContain("UNSUPPORTED");
 
+  // What a dead publisher has left: young, it may be a live one's; old, it is put aside, and goes a day later.
+  const left = path.join(dir, "published/files", `sha256-${"0".repeat(64)}.left.tar`);
+  fs.writeFileSync(left, "left over");
+  expect((await cli("publish", "--sweep", "--dry-run")).exit).toBe(0);
+  fs.utimesSync(left, 1, 1);
+  const found = await cli("publish", "--sweep", "root", "--dry-run");
+  expect([found.exit, found.stdout]).toEqual([
+    10,
+    expect.stringMatching(/^would set aside files\/sha256-0+\.left\.tar \(9 B\) at /),
+  ]);
+  expect(fs.existsSync(left)).toBe(true);
+  expect(documentOf(await cli("publish", "--sweep", "--json"))).toMatchObject({
+    ...{ ok: true, published: [], dryRun: false },
+    swept: [{ action: "set aside", size: 9, to: "./published" }],
+  });
+  const [name] = fs.readdirSync(path.join(dir, "published/.swept"));
+  expect(name).toMatch(/^[0-9a-f]{16}\.sha256-0+\.left\.tar$/);
+  const aside = path.join(dir, "published/.swept", name!);
+  expect([fs.existsSync(left), fs.readFileSync(aside, "utf8")]).toEqual([false, "left over"]);
+  fs.utimesSync(aside, 1, 1);
+  expect((await cli("publish", "--sweep")).stdout).toMatch(/^removed \.swept\/[0-9a-f]{16}\.sha256-/);
+  expect((await cli("publish", "--sweep")).stderr).toContain("nothing is left over");
+
   set("0.1.0", "another\n");
   const refused = await cli("publish");
   expect(refused.exit).toBe(2);

@@ -100,6 +100,37 @@ test("a registry: tags and digests, read by oras and skopeo; a tag that means ot
   expect(skopeo("latest")).toEqual(skopeo("v0.3.0"));
 });
 
+test("claims that nobody holds any more are swept out of a registry; names stay", async () => {
+  const { host } = await dockerRegistry();
+  const { ok, cli } = vendor({
+    to: `oci://${host}/team/root`,
+    also: `sources: { registries: { "${host}": { plainHttp: true } } }`,
+  });
+  expect(await ok("publish", "--sweep")).toMatchObject({ swept: [] });
+  await ok("publish");
+  // Of a publisher at work, of one that died, and what only looks like a claim.
+  const file = path.join(temporaryDir(), "empty");
+  fs.writeFileSync(file, "{}");
+  const [live, dead, foreign] = ["a", "b", "c"].map((one) => `claim-published-9-${one.repeat(16)}`);
+  for (const [tag, time] of [
+    [live, Date.now()],
+    [dead, Date.now() - 2 * 86_400_000],
+    [foreign, undefined],
+  ] as const) {
+    const claimed = time === undefined ? [] : ["--annotation", `org.bootwright.claimed=${time}`];
+    await ok("oci", "push", file, `${host}/team/root:${tag}`, "--plain-http", ...claimed);
+  }
+  const tags = async () => (await ok("oci", "ls", `${host}/team/root`, "--plain-http")).tags as readonly string[];
+  const claims = (await tags()).filter((tag) => tag.startsWith("claim-") && tag !== live && tag !== foreign);
+  expect(claims).toContain(dead);
+  expect(claims.length).toBeGreaterThan(1);
+  const names = (await tags()).filter((tag) => !claims.includes(tag));
+  expect((await cli("publish", "--sweep", "--dry-run")).exit).toBe(10);
+  expect((await ok("publish", "--sweep")).swept.map(({ path }: { path: string }) => path)).toEqual(claims);
+  expect(await tags()).toEqual(names);
+  expect(await ok("publish")).toMatchObject({ published: [{ known: true }] });
+});
+
 test("a registry that removes nothing says so, and lists it no longer", async () => {
   const { host } = await dockerRegistry({ extra: { storage: { inmemory: {}, delete: { enabled: false } } } });
   const { set, ok } = vendor({
@@ -163,6 +194,19 @@ test("a GitHub release; the token is said nowhere", async () => {
     expect(fake.releases[0]!.assets.map(({ name }) => name)).toEqual([
       ...["tiny-root-0.1.0-x86_64.tar", "SHA256SUMS", "published.json"],
     ]);
+    // A draft of somebody who died, of one at work, and of people.
+    const draft = { draft: true, latest: false, published: "", assets: [], created: "2026-01-01T00:00:00Z" };
+    const body = fake.releases[0]!.body;
+    fake.releases.push(
+      { ...draft, id: 91, tag: "v0.0.1", body },
+      { ...draft, id: 92, tag: "v0.0.2", body, created: new Date().toISOString() },
+      { ...draft, id: 93, tag: "v0.0.3", body: "What is new" },
+    );
+    const sweeps = [await cli("publish", "--sweep", "--dry-run"), await cli("publish", "--sweep")];
+    expect(sweeps.map(({ exit }) => exit)).toEqual([10, 0]);
+    expect(sweeps[1]!.stdout).toBe("removed draft of v0.0.1 at github:o/r\n");
+    expect(fake.releases.map(({ tag }) => tag)).toEqual(["v0.1.0", "v0.0.2", "v0.0.3"]);
+    results.push(...sweeps);
     set("0.1.0", "other\n");
     const refused = await cli("publish");
     expect(refused.stderr).toMatch(/EXISTS.*v0\.1\.1/s);

@@ -1,6 +1,6 @@
 /**
  * Publishers that are killed, and publishers that race, at each kind of place: no name that means half a file, none that is lost, none
- * that means another's bytes. A small sample; BOOTWRIGHT_TEST_FULL=1 runs 100 kills and 50 pairs a place, and Swift beside Ceph.
+ * that means another's bytes. A small sample; BOOTWRIGHT_TEST_FULL=1 runs 100 kills, 50 pairs and 50 sweeps a place, and Swift beside Ceph.
  */
 import { spawn } from "node:child_process";
 import { createHash, randomInt } from "node:crypto";
@@ -23,7 +23,7 @@ import { temporaryDir } from "../support/test-session.ts";
 import { contentOf, openTestTarget, type TestPlace } from "./test-place.ts";
 
 const FULL = process.env.BOOTWRIGHT_TEST_FULL === "1";
-const [KILLS, PAIRS] = FULL ? [100, 50] : [6, 3];
+const [KILLS, PAIRS, SWEEPS] = FULL ? [100, 50, 50] : [6, 3, 1];
 const signal = new AbortController().signal;
 const MAX = 1024 * 1024;
 
@@ -55,9 +55,11 @@ const PLACES: Readonly<Record<string, (name: string) => Promise<TestPlace>>> = {
 /** Each publisher comes later than the one before: then the claims of the dead in a registry do not hold it up. */
 let later = 0;
 
-function start(place: TestPlace, version: string, who = "") {
-  const order = JSON.stringify({ place, version, who, later });
-  const child = spawn(process.execPath, [path.join(import.meta.dirname, "publisher.ts"), order], {
+const start = (place: TestPlace, version: string, who = "") =>
+  startProgram("publisher.ts", { place, version, who, later });
+
+function startProgram(program: string, order: object) {
+  const child = spawn(process.execPath, [path.join(import.meta.dirname, program), JSON.stringify(order)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const lines: string[] = [];
@@ -187,6 +189,35 @@ describe.each(Object.keys(PLACES))("%s", (type) => {
     },
     FULL ? 3_600_000 : 240_000,
   );
+
+  if (type !== "registry")
+    test(
+      `${SWEEPS} pairs of publishers among sweepers, and what dead ones have left`,
+      async () => {
+        const place = await PLACES[type]!("swept/kernels");
+        const tried: string[] = [];
+        for (let i = 0; i < SWEEPS; i++) {
+          const version = `4.0.${i}`;
+          // One that died before it named what it had put.
+          const dead = start(place, version);
+          await dead.going;
+          await sleep(randomInt(0, 300));
+          dead.child.kill("SIGKILL");
+          await dead.ended;
+          const publishers = [start(place, version), start(place, `4.1.${i}`)];
+          const sweepers = [startProgram("sweeper.ts", { place }), startProgram("sweeper.ts", { place })];
+          expect(await Promise.all(publishers.map(({ ended }) => ended))).toEqual(["published", "published"]);
+          for (const { ended } of sweepers) expect(await ended).toMatch(/^\d+ swept$/);
+          tried.push(version, `4.1.${i}`);
+          await checkSettled(place, tried);
+        }
+        expect(await startProgram("sweeper.ts", { place }).ended).toMatch(/^\d+ swept$/);
+        await checkSettled(place, tried);
+        for (const file of await check(place, tried))
+          expect(sha256((await meaning(place, contentPath(file)))!)).toBe(file.sha256);
+      },
+      FULL ? 3_600_000 : 240_000,
+    );
 
   test(
     "of two who mean other bytes by one name, one is refused",

@@ -3,6 +3,7 @@ import { repositoryTarget } from "../../src/api/publish-registry.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { directoryPlace } from "../../src/base/directory-place.ts";
 import { silent } from "../../src/base/events.ts";
+import type { SweptPlace } from "../../src/base/place.ts";
 import { Registry } from "../../src/oci/registry.ts";
 import { repositoryPlace } from "../../src/oci/repository-place.ts";
 import { placeTarget } from "../../src/publish/place-target.ts";
@@ -25,7 +26,6 @@ export type TestPlace =
 
 export function openTestTarget(place: TestPlace, later = 0): PublishTarget {
   const { signal } = new AbortController();
-  if (place.type === "directory") return placeTarget(directoryPlace(place.dir));
   if (place.type === "registry") {
     const { host, repository } = place;
     const registry = new Registry(host, { credentials: async () => undefined, plainHttp: true, signal });
@@ -33,13 +33,21 @@ export function openTestTarget(place: TestPlace, later = 0): PublishTarget {
     const documents = repositoryPlace(registry, { repository, hashOf: hashFile, clock });
     return repositoryTarget(registry, { repository, documents, signal });
   }
+  return placeTarget(openTestPlace(place));
+}
+
+/** A registry is no such place. */
+export function openTestPlace(place: TestPlace): SweptPlace {
+  const { signal } = new AbortController();
+  if (place.type === "directory") return directoryPlace(place.dir);
+  if (place.type === "registry") throw new Error("a registry does not tell what lies there");
   const { endpoint, region, accessKey, secretKey, prefix } = place;
   const credentials = async () => ({ accessKey, secretKey, from: "the test" });
   const bucket = new Bucket({
     ...{ name: "releases", endpoint, region, addressing: "path" as const, credentials },
     ...{ emit: silent, signal },
   });
-  return placeTarget(bucketPlace(bucket, prefix));
+  return bucketPlace(bucket, prefix);
 }
 
 /** So long that a file is not written by one call. */

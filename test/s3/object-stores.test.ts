@@ -14,7 +14,10 @@ import {
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BootwrightError } from "../../src/base/errors.ts";
+import type { SweptPlace } from "../../src/base/place.ts";
+import { SWEPT_AFTER, sweepPlace } from "../../src/publish/sweep.ts";
 import { Bucket, type BucketOptions, bytesPayload } from "../../src/s3/bucket.ts";
+import { bucketPlace } from "../../src/s3/bucket-place.ts";
 import { copyObject } from "../../src/s3/copy-object.ts";
 import { createOnce } from "../../src/s3/create-once.ts";
 import {
@@ -26,7 +29,8 @@ import {
   putObject,
   readObject,
 } from "../../src/s3/objects.ts";
-import { abortUploads, uploadFile } from "../../src/s3/upload-file.ts";
+import { endUpload, unfinishedUploads } from "../../src/s3/unfinished-uploads.ts";
+import { uploadFile } from "../../src/s3/upload-file.ts";
 import { type S3Server, startCeph } from "../servers/ceph.ts";
 import { startSwift } from "../servers/swift.ts";
 import { temporaryDir } from "../support/test-session.ts";
@@ -131,7 +135,7 @@ describe.each([
     expect(await digestOfObject(bucket, "resumed")).toBe(file.sha256);
 
     await sdk.send(new CreateMultipartUploadCommand({ Bucket: "releases", Key: "forgotten" }));
-    await abortUploads(bucket, "forgotten");
+    for (const one of await unfinishedUploads(bucket, "forgotten")) await endUpload(bucket, one);
     const left = await sdk.send(new ListMultipartUploadsCommand({ Bucket: "releases" }));
     expect(left.Uploads ?? []).toEqual([]);
     expect(await headObject(bucket, "forgotten")).toBeUndefined();
@@ -165,6 +169,60 @@ describe.each([
     const left = await sdk.send(new ListMultipartUploadsCommand({ Bucket: "releases" }));
     expect(left.Uploads ?? []).toEqual([]);
   });
+
+  test("an upload that somebody ends while another goes on with it is begun anew", async () => {
+    const file = localFile(11 * MIB + 17);
+    const upload = await sdk.send(new CreateMultipartUploadCommand({ Bucket: "releases", Key: "ended" }));
+    const own = open();
+    const send = own.send.bind(own);
+    let ended = false;
+    own.send = async (request) => {
+      if (request.query?.partNumber === "2" && !ended) {
+        ended = true;
+        await endUpload(bucket, { key: "ended", id: upload.UploadId! });
+      }
+      return send(request);
+    };
+    await uploadFile(own, "ended", { file, partSize: 5 * MIB });
+    expect([ended, await digestOfObject(bucket, "ended")]).toEqual([true, file.sha256]);
+    expect(await unfinishedUploads(bucket, "ended")).toEqual([]);
+  });
+
+  test("what dead publishers have left below a prefix is swept when it is a day old", async () => {
+    const place = bucketPlace(bucket, "swept");
+    const later: SweptPlace = { ...place, now: async () => (await place.now()) + SWEPT_AFTER + 60_000 };
+    const sweep = (where: SweptPlace) => sweepPlace(where, { beside: [], signal: bucket.signal, dryRun: false });
+    const names = () => listing(bucket, "swept/").then((all) => all.map(({ key }) => key.slice("swept/".length)));
+    const file = localFile(6 * MIB);
+    const content = `files/sha256-${file.sha256}.kernel.efi`;
+    await place.putFile(content, file);
+    const others = ["file of others", "others/file", ".publishing/published/1.lease/somebody"];
+    for (const name of others) await putObject(bucket, `swept/${name}`, { body: bytesPayload(Buffer.from(name)) });
+    const uploads = [0, 1, 2].map((i) => `files/sha256-${String(i).repeat(64)}.kernel.efi`);
+    for (const name of [...uploads, "files/of others"])
+      await sdk.send(new CreateMultipartUploadCommand({ Bucket: "releases", Key: `swept/${name}` }));
+    expect(await sweep(place)).toEqual([]);
+    expect((await sweep(later)).map(({ action, path }) => `${action} ${path}`).sort()).toEqual([
+      "removed .publishing/published/1.lease/somebody",
+      ...uploads.map((name) => `removed ${name}`),
+      `set aside ${content}`,
+    ]);
+    const [aside = "", ...rest] = (await names()).sort();
+    expect(aside.replace(/[0-9a-f]{16}\./, "")).toBe(content.replace("files/", ".swept/"));
+    expect(rest).toEqual(["file of others", "others/file"]);
+    const left = await unfinishedUploads(bucket, "swept/");
+    expect(left.map(({ key }) => key)).toEqual(["swept/files/of others"]);
+    for (const one of left) await endUpload(bucket, one);
+    expect(await place.move(aside, content)).toBe(true);
+    expect(await place.move(aside, content)).toBe(false);
+    expect(await digestOfObject(bucket, `swept/${content}`)).toBe(file.sha256);
+
+    const before = (await headObject(bucket, `swept/${content}`))!.modified;
+    await new Promise((resolve) => setTimeout(resolve, 1_100)); // The server tells whole seconds.
+    await place.putFile(content, file);
+    expect((await headObject(bucket, `swept/${content}`))!.modified).toBeGreaterThan(before);
+    expect(await digestOfObject(bucket, `swept/${content}`)).toBe(file.sha256);
+  }, 60_000);
 
   test("an object is made once, whoever tries", async () => {
     const tries = Array.from({ length: 6 }, (_, i) => ({ bytes: Buffer.from(`publisher ${i}`), own: open() }));

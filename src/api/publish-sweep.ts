@@ -1,0 +1,77 @@
+/** `publish --sweep`: takes away what publishers that were killed have left in the places of the config. */
+import { EXIT } from "../base/error-codes.ts";
+import { BootwrightError } from "../base/errors.ts";
+import { formatSize } from "../base/size.ts";
+import { SWEPT_AFTER, type Swept, sweepPlace } from "../publish/sweep.ts";
+import { BESIDE } from "./attest-published.ts";
+import { openSwept } from "./places.ts";
+import { openProject, type Project } from "./project.ts";
+import { choosePublications } from "./publish.ts";
+import type { Report, Session } from "./session.ts";
+
+export interface SweepOptions {
+  /** Names of `publish`; default all. */
+  readonly names: readonly string[];
+  readonly dryRun: boolean;
+}
+
+/** "left": the registry removes nothing. */
+type SweptHere = Omit<Swept, "action"> & { readonly to: string; readonly action: Swept["action"] | "left" };
+
+export async function sweepPublished(session: Session, options: SweepOptions): Promise<Report> {
+  await using project = await openProject(session);
+  const { dryRun } = options;
+  const swept: SweptHere[] = [];
+  for (const to of placesOf(project, options.names))
+    for (const one of await sweepAt(project, { to, dryRun })) swept.push({ ...one, to });
+  const bytes = swept.reduce((sum, { action, size }) => sum + (action === "removed" ? size : 0), 0);
+  return {
+    data: { published: [], retired: [], kernels: [], swept: swept.map((one) => ({ ...one })), dryRun },
+    text: swept.map((one) => describe(one, dryRun)).join("\n"),
+    summary:
+      swept.length === 0
+        ? "nothing is left over"
+        : `${dryRun ? "would free" : "freed"} ${formatSize(bytes)}; what is set aside goes with a sweep a day later`,
+    exit: dryRun && swept.length > 0 ? EXIT.different : EXIT.ok,
+  };
+}
+
+/** Catalogs are no such places. */
+function placesOf(project: Project, names: readonly string[]): readonly string[] {
+  const places = choosePublications(project, names).flatMap((name) => {
+    const entry = project.config.publish[name]!;
+    return "image" in entry ? [entry.to] : [];
+  });
+  if (places.length > 0) return [...new Set(places)];
+  throw new BootwrightError("UNSUPPORTED", "catalogs are not swept", {
+    hint: "name a publication of an image: bootwright publish --sweep NAME",
+  });
+}
+
+async function sweepAt(
+  project: Project,
+  { to, dryRun }: { to: string; dryRun: boolean },
+): Promise<readonly Omit<SweptHere, "to">[]> {
+  const { session } = project;
+  if (to.startsWith("github:")) {
+    const { sweepReleases } = await import("./github-place.ts");
+    const drafts = await sweepReleases(session, { to, age: SWEPT_AFTER, dryRun });
+    return drafts.map(({ tag, size }) => ({ path: `draft of ${tag}`, size, action: "removed" }));
+  }
+  if (to.startsWith("oci://")) {
+    const { sweepRegistry } = await import("./publish-registry.ts");
+    const claims = await sweepRegistry(project, { to, age: SWEPT_AFTER, dryRun });
+    return claims.map(({ tag, removed }) => ({ path: tag, size: 0, action: removed ? "removed" : "left" }));
+  }
+  const place = await openSwept(project, to);
+  if (place === undefined) throw new BootwrightError("UNSUPPORTED", `${to} is an address to read only`);
+  return sweepPlace(place, { beside: BESIDE, signal: session.signal, dryRun });
+}
+
+const DONE = { "set aside": "set aside", removed: "removed", "put back": "put back" } as const;
+const WOULD = { "set aside": "would set aside", removed: "would remove", "put back": "would put back" } as const;
+
+function describe({ to, path, size, action }: SweptHere, dryRun: boolean): string {
+  if (action === "left") return `${path} stays at ${to}: its registry removes nothing`;
+  return `${(dryRun ? WOULD : DONE)[action]} ${path}${size === 0 ? "" : ` (${formatSize(size)})`} at ${to}`;
+}
