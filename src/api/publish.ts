@@ -72,7 +72,6 @@ async function publishTo(
   { to, some, options }: { to: string; some: readonly BuiltPublication[]; options: PublishOptions },
 ): Promise<PublishedPlace> {
   const { config, session } = project;
-  if (to.startsWith("s3://")) requireCopyable(some);
   const target = await publishTarget(project, to);
   const signs = [...new Set(some.flatMap(({ entry }) => entry.sign ?? []))];
   const published = await publishFiles(target, {
@@ -95,21 +94,6 @@ async function publishTo(
     }
   if (!options.dryRun && target.lists) await removeAttested(target.documents, published.retired);
   return { to, ...published, address };
-}
-
-/** A server makes names by copying, and copies so much at once. Said before anything is there. */
-const MAX_COPY = 5 * 1024 ** 3;
-
-function requireCopyable(some: readonly BuiltPublication[]): void {
-  const large = some.find(({ file }) => file.size > MAX_COPY)?.file;
-  if (large !== undefined)
-    throw new BootwrightError(
-      "LIMIT_EXCEEDED",
-      `${large.name} has ${large.size} bytes; an object store copies at most ${MAX_COPY} at once`,
-      {
-        hint: "publish it to a directory or a registry, or compress it",
-      },
-    );
 }
 
 /** `names`: of `publish`; default all. Throws CONFIG_INVALID, NAME_UNKNOWN. */
