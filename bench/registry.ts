@@ -55,7 +55,7 @@ export async function rows(bench: MemoryBench): Promise<BenchRow[]> {
           name: `1 GiB ${way}, peak memory`,
           ours: memory[way],
           unit: "MiB",
-          note: "bar 160; the largest of all rounds",
+          note: "bar 152, 160 MB; the largest of all rounds",
         },
       ];
     });

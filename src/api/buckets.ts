@@ -2,6 +2,7 @@
 import { BootwrightError } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
 import type { SweptPlace } from "../base/place.ts";
+import { keepYoungSpaceSmall } from "../base/short-lived-memory.ts";
 import type { ResolvedConfig } from "../config/resolved.ts";
 import { parseS3Address } from "../s3/address.ts";
 import type { Bucket } from "../s3/bucket.ts";
@@ -36,5 +37,6 @@ export async function* objectBytes(
 
 function projectBucket({ config, session }: BucketContext, name: string): Bucket {
   const { env, emit, signal } = session;
+  keepYoungSpaceSmall();
   return openBucket(name, { settings: config.buckets[name], projectDir: config.dir, ...{ env, emit, signal } });
 }

@@ -2,6 +2,7 @@
 import fs from "node:fs";
 import { type Digest, DigestCounter } from "../base/digest.ts";
 import { BootwrightError, ioError } from "../base/errors.ts";
+import { fileRange } from "../base/file-range.ts";
 
 export interface BlobSource extends Digest {
   /** From a byte to the end; called again where a transfer goes on. */
@@ -9,8 +10,6 @@ export interface BlobSource extends Digest {
   /** Where a registry may take it from without a transfer. */
   readonly mountFrom?: { readonly host: string; readonly repository: string };
 }
-
-const CHUNK = 256 * 1024;
 
 /** A part of a file; the whole when no `offset` is given. */
 export function fileBlob(digest: Digest, { file, offset = 0 }: { file: string; offset?: number }): BlobSource {
@@ -25,17 +24,7 @@ export function fileBlob(digest: Digest, { file, offset = 0 }: { file: string; o
         throw ioError("read", file, error);
       }
       try {
-        for (let at = from; at < digest.size; ) {
-          const chunk = Buffer.allocUnsafe(Math.min(CHUNK, digest.size - at));
-          const { bytesRead } = await handle.read(chunk, 0, chunk.length, offset + at);
-          if (bytesRead === 0)
-            throw new BootwrightError(
-              "SIZE_MISMATCH",
-              `${file} has ${at} bytes left of ${digest.size}: it was changed`,
-            );
-          yield bytesRead === chunk.length ? chunk : chunk.subarray(0, bytesRead);
-          at += bytesRead;
-        }
+        yield* fileRange(handle, { name: file, from: offset + from, to: offset + digest.size });
       } finally {
         await handle.close();
       }

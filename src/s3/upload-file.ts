@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import { BootwrightError, hasCode } from "../base/errors.ts";
+import { fileRange } from "../base/file-range.ts";
 import { type Bucket, bytesPayload, type Payload } from "./bucket.ts";
 import { headObject, putObject, unquoted } from "./objects.ts";
 import { type UploadedPart, unfinishedUploads, uploadedParts } from "./unfinished-uploads.ts";
@@ -25,7 +26,7 @@ export interface UploadOptions {
 }
 
 const MIB = 1024 * 1024;
-/** Of one upload. Each holds a part in memory. */
+/** Parts of one upload. */
 const AT_ONCE = 4;
 /** S3: "Amazon S3 multipart upload limits". */
 const MAX_PARTS = 10_000;
@@ -65,7 +66,11 @@ export async function uploadFile(
 }
 
 function filePayload({ local, size, sha256 }: LocalFile): Payload {
-  return { size, sha256, open: () => fs.createReadStream(local, { highWaterMark: 256 * 1024 }) };
+  const open = async function* () {
+    await using handle = await fs.promises.open(local, "r");
+    yield* fileRange(handle, { name: local, from: 0, to: size });
+  };
+  return { size, sha256, open };
 }
 
 type PartOptions = UploadOptions & { readonly file: LocalFile; readonly partSize: number };
@@ -96,9 +101,10 @@ async function goOn(
   const worker = async (): Promise<void> => {
     while (next < count) {
       const part = next++;
-      const bytes = await readPart(handle, { ...file, at: part * partSize, length: partSize });
-      etags[part] = await putPart(bucket, { key, id, part: part + 1, bytes, kept: kept.get(part + 1) });
-      done += bytes.length;
+      const from = part * partSize;
+      const source = { name: file.local, from, to: Math.min(file.size, from + partSize) };
+      etags[part] = await putPart(bucket, { key, id, part: part + 1, handle, source, kept: kept.get(part + 1) });
+      done += source.to - from;
       progress?.(done);
     }
   };
@@ -113,20 +119,24 @@ async function goOn(
   await completeUpload(bucket, { key, id, etags });
 }
 
-async function putPart(
-  bucket: Bucket,
-  {
-    key,
-    id,
-    part,
-    bytes,
-    kept,
-  }: { key: string; id: string; part: number; bytes: Buffer; kept: UploadedPart | undefined },
-): Promise<string> {
+interface PutPartOptions {
+  readonly key: string;
+  readonly id: string;
+  /** From 1. */
+  readonly part: number;
+  readonly handle: fs.promises.FileHandle;
+  readonly source: Parameters<typeof fileRange>[1];
+  readonly kept: UploadedPart | undefined;
+}
+
+/** A part is read twice, for its digest and to be sent, so that no part lies in memory, however large it is. */
+async function putPart(bucket: Bucket, { key, id, part, handle, source, kept }: PutPartOptions): Promise<string> {
+  const size = source.to - source.from;
   // The etag of a part that is not encrypted with the owner's key is its MD5; if it is something else, the part is sent again.
-  if (kept?.size === bytes.length && kept.etag === createHash("md5").update(bytes).digest("hex")) return kept.etag;
+  if (kept?.size === size && kept.etag === (await digestOfRange(handle, source, "md5"))) return kept.etag;
+  const body = { size, sha256: await digestOfRange(handle, source, "sha256"), open: () => fileRange(handle, source) };
   const { response } = await bucket.send({
-    ...{ method: "PUT", key, query: { partNumber: String(part), uploadId: id }, body: bytesPayload(bytes) },
+    ...{ method: "PUT", key, query: { partNumber: String(part), uploadId: id }, body },
     what: `write part ${part} of ${bucket.label}/${key}`,
   });
   await response.body.dump();
@@ -136,20 +146,14 @@ async function putPart(
   return unquoted(etag);
 }
 
-async function readPart(
+async function digestOfRange(
   handle: fs.promises.FileHandle,
-  { local, size, at, length }: LocalFile & { at: number; length: number },
-): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(Math.min(length, size - at));
-  for (let got = 0; got < bytes.length; ) {
-    const { bytesRead } = await handle.read(bytes, got, bytes.length - got, at + got);
-    if (bytesRead === 0)
-      throw new BootwrightError("IO", `${local} is shorter than its ${size} bytes`, {
-        hint: "it was changed meanwhile",
-      });
-    got += bytesRead;
-  }
-  return bytes;
+  source: PutPartOptions["source"],
+  algorithm: "md5" | "sha256",
+): Promise<string> {
+  const hash = createHash(algorithm);
+  for await (const chunk of fileRange(handle, source)) hash.update(chunk);
+  return hash.digest("hex");
 }
 
 export async function createUpload(bucket: Bucket, key: string, type = "application/octet-stream"): Promise<string> {
