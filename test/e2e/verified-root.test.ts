@@ -44,6 +44,20 @@ const IMAGES = `
       espSize: "64MiB",
       partitions: { root: { type: "root", image: "root" } },
     },
+    other: { kind: "erofs", tree: "root", verity: "apart" },
+    hashes: { kind: "verity-tree", of: "other" },
+    apart: {
+      kind: "uki",
+      initramfs: "none",
+      cmdline: "console=ttyS0 panic=-1",
+      verity: { image: "other", device: "PARTLABEL=root", hashes: "PARTLABEL=hashes" },
+    },
+    "disk-apart": {
+      kind: "disk",
+      esp: ["apart"],
+      espSize: "64MiB",
+      partitions: { hashes: { type: "linux", image: "hashes" }, root: { type: "root", image: "other" } },
+    },
   },
   machines: {},
 });
@@ -51,12 +65,15 @@ const IMAGES = `
 
 let project = "";
 let disk = "";
+let apart = "";
 
 beforeAll(async () => {
   project = truthdbProject(
     (config) => `${config.slice(0, config.indexOf("  images: {"))}${TREES.slice(1)}\n  images: {${IMAGES}`,
   );
-  disk = (await buildProject(project)).disk!;
+  const built = await buildProject(project);
+  disk = built.disk!;
+  apart = built["disk-apart"]!;
 }, 3_600_000);
 
 /** The disk with one bit changed, `from` bytes behind where `content` lies last. */
@@ -78,14 +95,18 @@ async function consoleOf(file: string): Promise<string> {
   return machine.console.text;
 }
 
-test("the kernel opens it by itself, and starts what is in it", async () => {
-  const text = await consoleOf(disk);
-  expect(text).toMatch(
-    /device-mapper: ioctl: dm-0 \(root\) is ready[\s\S]*VFS: Mounted root \(erofs filesystem\) readonly/,
-  );
-  expect(text).toContain("the text of the verified root");
-  expect(text).toContain("login:");
-}, 300_000);
+test.each(["behind it", "apart"])(
+  "the kernel opens it by itself, its hashes %s, and starts what is in it",
+  async (hashes) => {
+    const text = await consoleOf(hashes === "apart" ? apart : disk);
+    expect(text).toMatch(
+      /device-mapper: ioctl: dm-0 \((root|other)\) is ready[\s\S]*VFS: Mounted root \(erofs filesystem\) readonly/,
+    );
+    expect(text).toContain("the text of the verified root");
+    expect(text).toContain("login:");
+  },
+  300_000,
+);
 
 const ALGORITHM = " sha256 ";
 
