@@ -2,13 +2,31 @@ import { defineProject } from "bootwright";
 
 const script = (...lines: string[]) => ({ content: `#!/bin/sh\n${lines.join("\n")}\n`, executable: true });
 
+/** What a disk or a stick may sit at: both initramfs find their images there. */
+const MEDIA = ["virtio_pci", "virtio_blk", "ahci", "nvme", "xhci_pci", "uas", "usb_storage", "sd_mod"];
+
+/** What the host's own image of modules has besides; `"all"` are 4,000, of 100 MB. */
+const HARDWARE = [
+  "e1000e",
+  "igb",
+  "ixgbe",
+  "r8169",
+  "virtio_net",
+  "usbhid",
+  "hid_generic",
+  "i2c_i801",
+  "carl9170",
+  "vfat",
+];
+
 // A host whose every byte is signed: firmware checks the UKI, the UKI's initramfs opens the host's root, the kernel's modules and
 // its firmware by their hashes. Two slots, of which an update writes the other one; in each, behind a boot menu, a recovery
 // system that needs none of the images. `bootwright keys init` comes first.
 export default defineProject({
   name: "initos",
   version: "1.0",
-  kernel: { from: "debian", package: "linux-image-cloud-amd64" },
+  // Not the cloud's kernel, which knows no USB: this host also starts from a stick.
+  kernel: { from: "debian", package: "linux-image-amd64" },
   keys: {
     pk: { file: "./keys/pk" },
     kek: { file: "./keys/kek" },
@@ -40,7 +58,7 @@ export default defineProject({
       hostname: "initos",
       users: { root: { password: "none" } },
     },
-    modules: { from: [{ modules: "all" }] },
+    modules: { from: [{ modules: HARDWARE }] },
     firmware: { from: [{ firmware: ["carl9170-1.fw"] }] },
   },
   initramfs: {
@@ -52,13 +70,13 @@ export default defineProject({
         { image: "modules", device: "PARTLABEL=modules-{slot}", mount: "/opt/modules" },
         { image: "firmware", device: "PARTLABEL=firmware-{slot}", mount: "/opt/firmware" },
       ],
-      modules: ["virtio_pci", "virtio_blk", "erofs", "squashfs", "efivarfs", "softdog"],
+      modules: [...MEDIA, "erofs", "squashfs", "efivarfs", "softdog"],
     },
     // A shell for whoever stands at the console, with what repairs a slot. It lives in memory.
     recovery: {
       init: "busybox",
       from: [{ updater: true }, { dir: "./recovery" }],
-      modules: ["virtio_pci", "virtio_blk", "squashfs", "efivarfs"],
+      modules: [...MEDIA, "squashfs", "efivarfs"],
       run: ["/etc/recovery"],
       agent: false,
     },
@@ -105,7 +123,7 @@ export default defineProject({
   machines: {
     host: { image: "disk", secureBoot: true, memory: "768MiB", ready: "^initos# " },
     recovery: { image: "disk", secureBoot: true, memory: "768MiB", ready: "^recovery: " },
-    usb: { image: "usb", secureBoot: true, memory: "768MiB", ready: "^initos# " },
+    usb: { image: "usb", bus: "usb", secureBoot: true, memory: "768MiB", ready: "^initos# " },
   },
   // What the tests update to, besides a release that is well.
   profiles: {

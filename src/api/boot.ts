@@ -22,6 +22,8 @@ export interface BootOptions {
   readonly disks: readonly string[];
   readonly network?: "none" | "user";
   readonly firmware?: "uefi" | "direct" | "microvm";
+  /** How the image is attached; default what the machine says. */
+  readonly bus?: "virtio" | "usb";
   /** With the project's keys enrolled; default what the machine says. */
   readonly secureBoot?: boolean;
   /** The console goes here rather than to the terminal. */
@@ -45,13 +47,14 @@ export interface GuestTerminal {
 
 export async function boot(session: Session, options: BootOptions): Promise<Report> {
   await using project = await openProject(session);
-  const { image, memory, cpus, network, firmware, secureBoot } = options;
+  const { image, memory, cpus, network, firmware, bus, secureBoot } = options;
   const prepared = await prepareMachine(project, {
     name: image,
     memory,
     cpus,
     network,
     firmware,
+    bus,
     secureBoot,
     disks: options.disks.map((text) => diskOf(text, session.cwd)),
   });

@@ -11,7 +11,15 @@ import type { OutputRef } from "../stage/stage.ts";
 import type { Artifact, TreeArtifact } from "../store/artifact.ts";
 import { assembledFile } from "../store/assembled-file.ts";
 import { materializedRoot } from "../store/materialize.ts";
-import { type BootSource, type Disk, type Machine, type MachineSpec, type Network, startMachine } from "../vm/index.ts";
+import {
+  type BootSource,
+  type Disk,
+  type Machine,
+  type MachineSpec,
+  type MediumBus,
+  type Network,
+  startMachine,
+} from "../vm/index.ts";
 import { buildImages } from "./build.ts";
 import type { Project } from "./project.ts";
 import { secureBootVariables } from "./secure-boot.ts";
@@ -28,6 +36,8 @@ export interface MachineChoice {
   readonly disks?: readonly Disk[];
   readonly network?: "none" | "user" | undefined;
   readonly firmware?: Firmware | undefined;
+  /** How the image is attached; UEFI only. Default: what it is made for. */
+  readonly bus?: MediumBus | undefined;
   /** Secure Boot with the project's keys; UEFI only. */
   readonly secureBoot?: boolean | undefined;
   /** Replaces the image's own command line; direct boot only. */
@@ -69,7 +79,8 @@ export async function prepareMachine(project: Project, choice: MachineChoice): P
     "stage" in input ? run.output(input.stage, input.output) : input;
   const directory = (input: OutputRef<TreeArtifact>): string =>
     materializedRoot(store, resolved(input) as TreeArtifact);
-  const boot = bootSource({ image, firmware, cmdline: choice.cmdline, file, directory });
+  const bus = choice.bus ?? machine?.bus;
+  const boot = bootSource({ image, firmware, bus, cmdline: choice.cmdline, file, directory });
   const secure = choice.secureBoot ?? machine?.secureBoot ?? false;
   const spec: MachineSpec = {
     name: choice.name ?? imageName,
@@ -166,12 +177,14 @@ function chooseFirmware(
 function bootSource({
   image,
   firmware,
+  bus,
   cmdline,
   file,
   directory,
 }: {
   image: PlannedImage;
   firmware: Firmware;
+  bus: MediumBus | undefined;
   cmdline: string | undefined;
   file: (input: OutputRef | Artifact) => string;
   directory: (input: OutputRef<TreeArtifact>) => string;
@@ -182,21 +195,25 @@ function bootSource({
         hint: "boot with --firmware=direct, or set cmdline in the config",
       });
     if (image.network !== undefined) {
+      if (bus !== undefined) throw noBus(`image ${image.name} comes from the network`);
       const { root, file: name } = image.network;
       return { kind: "uefi", medium: { kind: "network", directory: directory(root), file: name } };
     }
     return {
       kind: "uefi",
-      medium: image.optical
-        ? { kind: "iso", path: file(image.esp!()) }
-        : {
-            kind: "image",
-            path: file(image.esp!()),
-            sectorSize: image.sectorSize ?? 512,
-            format: QEMU_FORMATS[image.diskFormat ?? "raw"],
-          },
+      medium:
+        image.optical && bus === undefined
+          ? { kind: "iso", path: file(image.esp!()) }
+          : {
+              kind: "image",
+              path: file(image.esp!()),
+              sectorSize: image.sectorSize ?? 512,
+              format: QEMU_FORMATS[image.diskFormat ?? "raw"],
+              ...(bus !== undefined && { bus }),
+            },
     };
   }
+  if (bus !== undefined) throw noBus("a machine without firmware is given its kernel");
   const { kernel, initrd, cmdline: own } = image.direct!;
   return {
     kind: "direct",
@@ -206,6 +223,9 @@ function bootSource({
     machine: firmware === "microvm" ? "microvm" : "q35",
   };
 }
+
+const noBus = (why: string): BootwrightError =>
+  new BootwrightError("UNSUPPORTED", `${why}: there is no medium to attach`, { hint: "boot it without a bus" });
 
 function secureBoot(boot: BootSource, { config, store }: Pick<Project, "config" | "store">): BootSource {
   if (boot.kind === "uefi") return { ...boot, secureBoot: { vars: secureBootVariables(config, store) } };

@@ -16,6 +16,7 @@ export type {
   IdleLimits,
   MachineOptions,
   MachineSpec,
+  MediumBus,
   Network,
   UefiMedium,
 } from "./spec.ts";

@@ -48,6 +48,20 @@ test("a microvm under emulation is told the counter's frequency, and nobody else
   expect(append(direct, "tcg")).toEqual(["quiet, please"]);
 });
 
+test("UEFI: a stick sits at a USB port, and nothing else does", () => {
+  const devices = (bus: "virtio" | "usb") =>
+    values(
+      qemuArgs(
+        { name: "m", boot: { kind: "uefi", medium: { kind: "image", path: "/a.img", sectorSize: 4096, bus } } },
+        context,
+      ),
+      "-device",
+    ).filter((word) => /usb|xhci|blk/.test(word));
+  const boot = "drive=boot,bootindex=0,logical_block_size=4096,physical_block_size=4096";
+  expect(devices("usb")).toEqual(["qemu-xhci,id=port", `usb-storage,bus=port.0,removable=on,${boot}`]);
+  expect(devices("virtio")).toEqual([`virtio-blk-pci,${boot}`]);
+});
+
 test("UEFI: firmware, private variables, and a medium that stays as it is", () => {
   const firmware = { code: "/CODE.fd", vars: "/s/vars.fd", secure: false };
   const spec: MachineSpec = { name: "m", boot: { kind: "uefi", medium: { kind: "image", path: "/a, b.img" } } };

@@ -115,7 +115,9 @@ function mediumArgs(medium: UefiMedium, bus: Bus): readonly string[] {
     case "image":
       return [
         ...["-drive", `if=none,id=boot,format=${medium.format ?? "raw"},snapshot=on,file=${quote(medium.path)}`],
-        ...["-device", `virtio-blk-${bus},drive=boot,bootindex=0${sectors(medium.sectorSize)}`],
+        ...(medium.bus === "usb"
+          ? ["-device", "qemu-xhci,id=port", "-device", `usb-storage,bus=port.0,removable=on,${bootDrive(medium)}`]
+          : ["-device", `virtio-blk-${bus},${bootDrive(medium)}`]),
       ];
     case "disk":
       return [
@@ -131,6 +133,9 @@ function mediumArgs(medium: UefiMedium, bus: Bus): readonly string[] {
       ];
   }
 }
+
+const bootDrive = ({ sectorSize }: { readonly sectorSize?: number }): string =>
+  `drive=boot,bootindex=0${sectors(sectorSize)}`;
 
 const sectors = (size = 512): string => (size === 512 ? "" : `,logical_block_size=${size},physical_block_size=${size}`);
 

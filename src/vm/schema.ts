@@ -40,6 +40,12 @@ export const machineSchema = z.strictObject({
     .enum(["uefi", "direct", "microvm"])
     .optional()
     .describe("How it starts. Default: what the image's kind asks for."),
+  bus: z
+    .enum(["virtio", "usb"])
+    .optional()
+    .describe(
+      'How the image is attached: "virtio", a disk; "usb", a stick. Firmware uefi only. Default: virtio, an ISO in an optical drive.',
+    ),
   secureBoot: z
     .boolean()
     .default(false)

@@ -3,6 +3,9 @@ import type { Emit } from "../base/events.ts";
 
 export type Arch = "x86_64" | "aarch64";
 
+/** How a disk is attached: "usb" is a stick at a USB 3 port. Default "virtio". */
+export type MediumBus = "virtio" | "usb";
+
 /** What the firmware finds: a directory served as an ESP, or a raw image (FAT, or a partitioned disk), or a CD image. */
 export type UefiMedium =
   | { readonly kind: "directory"; readonly path: string }
@@ -12,6 +15,7 @@ export type UefiMedium =
       readonly sectorSize?: 512 | 4096;
       /** QEMU's name of the file's format; default "raw". */
       readonly format?: "raw" | "qcow2" | "vpc" | "vmdk";
+      readonly bus?: MediumBus;
     }
   | { readonly kind: "iso"; readonly path: string }
   /** A raw disk that the machine owns: it writes to it, and the firmware alone chooses what starts (its BootOrder). */

@@ -1,16 +1,15 @@
-/** A root that stays on its medium: one image file on the ISO, changes in memory; from a CD, and from a stick. */
+/** A root that stays on its medium: one image file on the ISO, changes in memory; from a CD, and from a stick at a USB port. */
 import { expect, test } from "vitest";
 import { prepareMachine } from "../../src/api/machine.ts";
-import { type MachineSpec, startMachine } from "../../src/vm/index.ts";
 import { BUSYBOX_SYSTEM } from "../support/busybox-system.ts";
-import { buildProject, testSession, withProject, writeProject } from "../support/test-session.ts";
+import { testSession, withProject, writeProject } from "../support/test-session.ts";
 
 const CONFIG = `
 name: live
-kernel: { from: debian, package: linux-image-cloud-amd64 }
+kernel: { from: debian, package: linux-image-amd64 }
 trees:
   root:${BUSYBOX_SYSTEM}
-initramfs: { init: busybox, root: true, modules: [virtio_pci, virtio_scsi, virtio_blk, sr_mod, isofs, loop, squashfs, overlay] }
+initramfs: { init: busybox, root: true, modules: [virtio_pci, virtio_scsi, sr_mod, xhci_pci, uas, usb_storage, sd_mod, isofs, loop, squashfs, overlay] }
 images:
   root: { kind: squashfs, tree: root, compress: gzip }
   uki: { kind: uki, cmdline: "console=ttyS0 quiet root=LABEL=LIVE_1 bootwright.live=/payload/root.squashfs" }
@@ -19,6 +18,7 @@ images:
   bad: { kind: iso, boot: wrong, payload: [root], label: LIVE_1 }
 machines:
   iso: { image: iso, ready: "live is up" }
+  stick: { image: iso, bus: usb, ready: "live is up" }
   bad: { image: bad }
 `;
 
@@ -31,13 +31,11 @@ const LOOK =
 
 test("from a CD and from a stick", { timeout: 300_000 }, async () => {
   const dir = writeProject(CONFIG, FILES);
-  const { iso } = await buildProject(dir);
   await withProject(dir, {}, async (project) => {
     const { signal } = testSession(dir);
-    const { spec } = await prepareMachine(project, { name: "iso" });
-    const stick: MachineSpec["boot"] = { kind: "uefi", medium: { kind: "image", path: iso! } };
-    for (const boot of [spec.boot, stick]) {
-      await using machine = await startMachine({ ...spec, boot }, { signal });
+    for (const name of ["iso", "stick"]) {
+      const prepared = await prepareMachine(project, { name });
+      await using machine = await prepared.start({ signal, showConsole: false });
       await machine.ready;
       const { stdout } = await machine.exec(LOOK, { via: "console" });
       expect(stdout.trim().split(/\r?\n/)).toEqual([

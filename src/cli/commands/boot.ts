@@ -13,6 +13,7 @@ export const boot = defineCommand({
     disk: { type: "list", value: "SIZE|FILE", summary: "add a disk; may be repeated", complete: "file" },
     network: { type: "string", value: "KIND", choices: ["none", "user"], summary: "network of the machine" },
     firmware: { type: "string", value: "KIND", choices: ["uefi", "direct", "microvm"], summary: "how it starts" },
+    bus: { type: "string", value: "KIND", choices: ["virtio", "usb"], summary: "how the image is attached" },
     "secure-boot": { type: "boolean", summary: "start with Secure Boot on and the project's keys enrolled" },
     "serial-file": { type: "string", value: "FILE", summary: "write the console here", complete: "file" },
     screenshot: { type: "string", value: "FILE", summary: "save the screen as PNG once it is ready", complete: "file" },
@@ -22,6 +23,7 @@ export const boot = defineCommand({
   examples: [
     { run: "bootwright boot", says: "its console on this terminal" },
     { run: "bootwright boot -- uname -r", says: "run a command, pass on its exit code" },
+    { run: "bootwright boot iso --bus=usb", says: "from a USB stick" },
     { run: "bootwright boot hello --firmware=direct --wait", says: "without firmware, until it is ready" },
   ],
   run: async ({ args: [image], flags, rest, session, resultOnly }) => {
@@ -45,6 +47,7 @@ export const boot = defineCommand({
         cpus: flags.cpus,
         network: flags.network,
         firmware: flags.firmware,
+        bus: flags.bus,
         secureBoot: flags["secure-boot"],
         serialFile: flags["serial-file"],
         screenshot: flags.screenshot,
