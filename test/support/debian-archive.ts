@@ -105,7 +105,7 @@ export function signingKey(): SigningKey {
 }
 
 /** Signed by all of them, in one message. */
-function clearSign(text: string, signers: readonly SigningKey[]): Buffer {
+export function clearSign(text: string, signers: readonly SigningKey[]): Buffer {
   const gpg = needProgram("gpg", "gnupg");
   const [first, ...others] = signers as [SigningKey, ...SigningKey[]];
   const base = ["--homedir", first.home, "--batch", "--quiet", "--passphrase", "", "--pinentry-mode", "loopback"];
@@ -128,5 +128,5 @@ function clearSign(text: string, signers: readonly SigningKey[]): Buffer {
     });
     users.push("--local-user", /^fpr:+([0-9A-F]+):/m.exec(listed)![1]!);
   }
-  return execFileSync(gpg, [...base, ...users.slice(0, 2 * signers.length), "--clearsign"], { input: text });
+  return execFileSync(gpg, [...base, ...users.slice(0, 2 * signers.length), "--clearsign"], { input: text, stdio: "pipe" });
 }
