@@ -34,7 +34,7 @@ const BOOTED = project(
       from: "source",
       source,
       localversion: "-generic",
-      config: { base: "tinyconfig", fragments: ["microvm", "./generic.config"] },
+      config: { base: "allnoconfig", fragments: ["microvm", "./generic.config"] },
     },
     stock: { from: "debian", package: "linux-image-cloud-amd64" },
   },
@@ -52,7 +52,7 @@ const LINKED = project(
     from: "source",
     source,
     localversion: "-truthdb",
-    config: { base: "tinyconfig", fragments: ["./truthdb.config"] },
+    config: { base: "allnoconfig", fragments: ["./truthdb.config"] },
   },
   initramfs: { init: "busybox", files: { "/etc/motd": { file: "./motd" } } },
   images: {

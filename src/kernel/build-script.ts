@@ -4,12 +4,15 @@
  */
 import type { Toolchain } from "./toolchain.ts";
 
-/** Programs by the names that kbuild calls them, which packages alone do not make: awk, and compilers through ccache. */
-const prepare = ({ compilers, hostPaths }: Toolchain, ccache: boolean): string => `set -euo pipefail
+/**
+ * Programs by the names that kbuild calls them, which packages alone do not make: awk, and compilers through ccache where its
+ * directory is there. Whether it is changes no byte, so the script is the same, and with it the key.
+ */
+const prepare = ({ compilers, hostPaths }: Toolchain): string => `set -euo pipefail
 umask 022
 mkdir -p tools work out
 ${hostPaths === undefined ? "ln -s /usr/bin/mawk tools/awk" : ""}
-${ccache ? compilers.map((name) => `ln -s /usr/bin/ccache tools/${name}`).join("\n") : ""}
+[ ! -d caches/ccache ] || for name in ${compilers.join(" ")}; do ln -s /usr/bin/ccache "tools/$name"; done
 ${PAHOLE}
 export PATH=$PWD/tools:$PATH
 step() { echo "bootwright: $*" >&2; }
@@ -63,7 +66,7 @@ export interface ConfigScriptOptions {
 export function configScript({ toolchain, base, patches: names }: ConfigScriptOptions): string {
   const make = `make -C ${WORK}/src O=$PWD/out --no-print-directory ${toolchain.make.join(" ")}`;
   // Unpacked in part: that takes a third of the time. A patch may touch any file, so then everything is there.
-  return `${prepare(toolchain, false)}${unpack(names.length > 0 ? "" : CONFIG_FILES)}${patches(names)}step configuring
+  return `${prepare(toolchain)}${unpack(names.length > 0 ? "" : CONFIG_FILES)}${patches(names)}step configuring
 ${toolchain.rust ? rustAvailable(make) : ""}${startFrom(base, make)}${make} olddefconfig >&2
 cp out/.config outputs/config
 find ${WORK}/src -name '*Kconfig*' -type f -exec sed -nE 's/^[[:space:]]*(menu)?config[[:space:]]+([A-Za-z0-9_]+).*/\\2/p' {} + | sort -u >outputs/symbols
@@ -87,7 +90,6 @@ const rustAvailable = (make: string): string =>
 export interface BuildScriptOptions {
   readonly toolchain: Toolchain;
   readonly patches: readonly string[];
-  readonly ccache: boolean;
   readonly moduleCompression: "none" | "zstd" | "xz";
   /** Seconds since the epoch. */
   readonly epoch: number;
@@ -95,8 +97,8 @@ export interface BuildScriptOptions {
 
 /** Inputs: source, config, patch-N. Outputs: image, vmlinux, systemMap, release, modules (tar), tree (tar.zst). */
 export function buildScript(options: BuildScriptOptions): string {
-  const { toolchain, ccache, moduleCompression, epoch } = options;
-  return `${prepare(toolchain, ccache)}${unpack()}${patches(options.patches)}
+  const { toolchain, moduleCompression, epoch } = options;
+  return `${prepare(toolchain)}${unpack()}${patches(options.patches)}
 cp inputs/config out/.config
 ${emptyInitramfs(toolchain)}
 ${compile(toolchain)}
@@ -133,15 +135,14 @@ ${deterministicTar({ dir: ".", epoch })} --no-recursion --files-from=keep -cf - 
 export interface CmdlineScriptOptions {
   readonly toolchain: Toolchain;
   readonly cmdline: string;
-  readonly ccache: boolean;
   /** Seconds since the epoch. */
   readonly epoch: number;
 }
 
-/** Inputs: tree. Output: tree, of a kernel with that command line built in: some headers see it, so some files are compiled. */
-export function cmdlineScript({ toolchain, cmdline, ccache, epoch }: CmdlineScriptOptions): string {
-  return `${prepare(toolchain, ccache)}${UNPACK_TREE}${compile(toolchain)}
-${builtInCmdline(cmdline)}compile ${toolchain.target}
+/** Inputs: tree. Output: tree, of a kernel with that command line built in: some files see it, so some are compiled. */
+export function cmdlineScript({ toolchain, cmdline, epoch }: CmdlineScriptOptions): string {
+  return `${prepare(toolchain)}${UNPACK_TREE}${compile(toolchain)}
+${builtInCmdline(cmdline)}compile vmlinux
 find out ${WORK}/src \\( -type f -o -type l \\) ! -name '.tmp_vmlinux*' ! -name 'vmlinux.unstripped' -print | sort >keep
 ${deterministicTar({ dir: ".", epoch })} --no-recursion --files-from=keep -cf - | zstd -q -3 -T0 -o outputs/tree
 `;
@@ -155,7 +156,7 @@ export function relinkScript({
   readonly toolchain: Toolchain;
   readonly embeds: boolean;
 }): string {
-  return `${prepare(toolchain, false)}${UNPACK_TREE}grep -q '^CONFIG_EFI_STUB=y' out/.config || fail "firmware cannot start this kernel: its config lacks CONFIG_EFI_STUB=y"
+  return `${prepare(toolchain)}${UNPACK_TREE}grep -q '^CONFIG_EFI_STUB=y' out/.config || fail "firmware cannot start this kernel: its config lacks CONFIG_EFI_STUB=y"
 ${
   embeds
     ? `grep -q '^CONFIG_BLK_DEV_INITRD=y' out/.config || fail "this kernel takes no initramfs: its config lacks CONFIG_BLK_DEV_INITRD=y"
@@ -194,7 +195,7 @@ dir=$(realpath "$dir")
 compile M="$dir" modules
 kmake -s M="$dir" INSTALL_MOD_DIR=updates INSTALL_MOD_PATH=$PWD/modules INSTALL_MOD_STRIP=1 DEPMOD=true modules_install >&2
 `;
-  return `${prepare(toolchain, false)}${UNPACK_TREE}mkdir -p modules
+  return `${prepare(toolchain)}${UNPACK_TREE}mkdir -p modules
 tar -xf inputs/modules -C modules
 ${compile(toolchain)}
 ${names.map(one).join("")}

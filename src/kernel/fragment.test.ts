@@ -26,12 +26,20 @@ describe("parseFragment", () => {
     ]);
   });
 
+  it("knows what is asked for only where the kernel has it", () => {
+    expect(parse("# where known: CONFIG_A=y", "# where known: # CONFIG_B is not set", "# where known")).toEqual([
+      { symbol: "A", value: "y", fragment: "f", line: 1, whereKnown: true },
+      { symbol: "B", value: "n", fragment: "f", line: 2, whereKnown: true },
+    ]);
+  });
+
   it.each([
     ["a word that is no option", "SQUASHFS=y"],
     ["a value without quotes", "CONFIG_LOCALVERSION=-x"],
     ["no value", "CONFIG_A="],
     ["a quote that does not end", 'CONFIG_A="x'],
     ["text after the value", "CONFIG_A=y # because"],
+    ["no option where the kernel has it", "# where known: A"],
   ])("%s is an error with its line", (_, line) => {
     expect(() => parse("CONFIG_OK=y", line)).toThrow(
       expect.objectContaining({ code: "KCONFIG_INVALID", detail: expect.stringContaining("f:2: ") }),

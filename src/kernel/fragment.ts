@@ -1,6 +1,7 @@
 /**
  * Kconfig fragments: lines of a .config, merged in order. The format is the one that `make *config` writes and reads
- * (kernel Documentation/kbuild/kconfig.rst; scripts/kconfig/confdata.c): `CONFIG_X=value`, `# CONFIG_X is not set`, comments.
+ * (kernel Documentation/kbuild/kconfig.rst; scripts/kconfig/confdata.c): `CONFIG_X=value`, `# CONFIG_X is not set`, comments. One
+ * comment means something to us: `# where known: CONFIG_X=value` asks for what not every version of the kernel has.
  */
 import { BootwrightError } from "../base/errors.ts";
 
@@ -19,6 +20,8 @@ export interface OptionRequest {
   readonly fragment: string;
   /** From 1. */
   readonly line: number;
+  /** Nothing is amiss where this kernel has no such option. */
+  readonly whereKnown?: true;
 }
 
 export interface MergedFragments {
@@ -30,6 +33,7 @@ export interface MergedFragments {
 
 const ASSIGNMENT = /^CONFIG_([A-Za-z0-9_]+)=(.*)$/;
 const NOT_SET = /^# CONFIG_([A-Za-z0-9_]+) is not set$/;
+const WHERE_KNOWN = /^# where known: (.+)$/;
 const VALUE = /^(?:[ymn]|-?\d+|0[xX][0-9a-fA-F]+|"(?:[^"\\]|\\.)*")$/;
 
 /** Throws KCONFIG_INVALID that names every line that is not understood. */
@@ -40,10 +44,11 @@ export function parseFragment({ name, text }: Fragment): OptionRequest[] {
     .replace(/^\uFEFF/, "")
     .split("\n")
     .entries()) {
-    const line = raw.trim();
+    const optional = WHERE_KNOWN.exec(raw.trim());
+    const line = optional?.[1] ?? raw.trim();
     const unset = NOT_SET.exec(line);
     const set = ASSIGNMENT.exec(line);
-    const at = { fragment: name, line: i + 1 };
+    const at = { fragment: name, line: i + 1, ...(optional && { whereKnown: true as const }) };
     if (unset) requests.push({ symbol: unset[1]!, value: "n", ...at });
     else if (set && VALUE.test(set[2]!)) requests.push({ symbol: set[1]!, value: set[2]!, ...at });
     else if (set) wrong.push(`${name}:${i + 1}: CONFIG_${set[1]} cannot be ${set[2] === "" ? "empty" : set[2]}`);

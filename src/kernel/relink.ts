@@ -48,7 +48,7 @@ function withCmdline(options: RelinkOptions): BlobInput {
   const stage = commandStage({
     name: `${name}-cmdline`,
     toolroot,
-    argv: ["bash", "-c", cmdlineScript({ toolchain, cmdline, ccache, epoch })],
+    argv: ["bash", "-c", cmdlineScript({ toolchain, cmdline, epoch })],
     env: buildEnvironment(epoch, toolchain),
     inputs: { tree },
     outputs: ["tree"],

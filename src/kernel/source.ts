@@ -62,7 +62,7 @@ export function kernelConfigStage(options: KernelSourceOptions): Stage<ConfigInp
   return defineStage<ConfigInputs, { config: BlobArtifact }>({
     name: `${name}-config`,
     kind: "kernel-config",
-    version: 1,
+    version: 2,
     inputs: { config: blobOf(made, "config"), symbols: blobOf(made, "symbols"), requests: blobOf(merged, "requests") },
     params: { require },
     outputs: ["config"],
@@ -87,7 +87,7 @@ export function compileKernel(options: KernelSourceOptions & { readonly config: 
   return commandStage({
     name: options.name,
     toolroot: options.toolroot,
-    argv: ["bash", "-c", buildScript({ toolchain, patches, ccache, moduleCompression, epoch })],
+    argv: ["bash", "-c", buildScript({ toolchain, patches, moduleCompression, epoch })],
     env: buildEnvironment(epoch, toolchain),
     inputs: { source: options.source, config: options.config, ...patchInputs(options) },
     outputs: ["image", "vmlinux", "systemMap", "release", "modules", "tree"],
@@ -109,6 +109,8 @@ const DEFAULTS = [
   "# CONFIG_MODULE_SIG_ALL is not set",
   'CONFIG_MODULE_SIG_KEY=""',
   'CONFIG_SYSTEM_TRUSTED_KEYS=""',
+  // x86: room for a command line, which may be empty. One that is given later is then seen by three files; this, by all that include asm/setup.h.
+  "CONFIG_CMDLINE_BOOL=y",
   // The kernel image is compressed as a whole: twice would only cost time.
   "CONFIG_INITRAMFS_COMPRESSION_NONE=y",
 ];
@@ -118,7 +120,7 @@ function mergeStage({ name, fragments, localversion, toolchain: { rust } }: Kern
   return defineStage<{ fragments: readonly BlobInput[] }, { fragment: BlobArtifact; requests: BlobArtifact }>({
     name: `${name}-fragments`,
     kind: "kernel-fragments",
-    version: 1,
+    version: 2,
     inputs: { fragments: fragments.map(({ file }) => file) },
     params: { names, localversion, ...(rust && { rust }) },
     outputs: ["fragment", "requests"],

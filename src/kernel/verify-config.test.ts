@@ -19,6 +19,12 @@ describe("findUntaken", () => {
     expect(findUntaken(check(fragment, config))).toEqual([]);
   });
 
+  it("lets pass what this kernel does not have, where that was said, and nothing else", () => {
+    const request = "# where known: CONFIG_A=y";
+    expect(findUntaken(check(request, "", "B"))).toEqual([]);
+    expect(findUntaken(check(request, "", "A"))).toMatchObject([{ request: { symbol: "A" }, final: "n", known: true }]);
+  });
+
   it.each([
     ["a module instead of built in", "CONFIG_A=y", "CONFIG_A=m", "m"],
     ["nothing", "CONFIG_A=y", "", "n"],

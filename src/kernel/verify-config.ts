@@ -26,8 +26,9 @@ export interface VerifyOptions {
 export function findUntaken({ config, requests, symbols }: VerifyOptions): Untaken[] {
   return requests.flatMap((request): Untaken[] => {
     const final = config.get(request.symbol) ?? "n";
-    if (sameValue(request.value, final)) return [];
-    return [{ request, final, known: symbols.has(request.symbol) }];
+    const known = symbols.has(request.symbol);
+    if (sameValue(request.value, final) || (request.whereKnown && !known)) return [];
+    return [{ request, final, known }];
   });
 }
 

@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import { type CliOptions, type CliResult, runCli } from "../support/cli.ts";
 import { needProgram } from "../support/need-program.ts";
 import { temporaryDir } from "../support/test-session.ts";
+import { withoutCcache } from "../support/truthdb-project.ts";
 import { elementsOf } from "../support/xml.ts";
 
 const EXAMPLES = path.join(import.meta.dirname, "../../examples");
@@ -64,6 +65,8 @@ test.each(fs.readdirSync(EXAMPLES).filter((name) => !ON_REQUEST.has(name)))(
     const dir = path.join(temporaryDir(), name);
     const leftOut = new Set(["keys", "catalog", "out", "bootwright.lock", "test-results", "admin", "admin.pub"]);
     fs.cpSync(path.join(EXAMPLES, name), dir, { recursive: true, filter: (file) => !leftOut.has(path.basename(file)) });
+    const config = path.join(dir, "bootwright.config.ts");
+    fs.writeFileSync(config, withoutCcache(fs.readFileSync(config, "utf8")));
     const env = (await PREPARED[name]?.(dir)) ?? {};
     await buildAndTest(dir, env);
     await AFTERWARDS[name]?.(dir, env);

@@ -14,6 +14,7 @@ kernel:
   from: source
   source: { debian: linux-source-6.12 }
   config: ${config}
+  ccache: false
 initramfs: { init: busybox, ${initramfs} }
 image: ${image}
 `;
@@ -22,7 +23,7 @@ describe.runIf(process.env.BOOTWRIGHT_TEST_FULL)("a kernel of the fragment", () 
   test('"efi-installer" starts by firmware, has a picture, and knows disks and media', { timeout: 2 * HOUR }, () => {
     const dir = writeProject(
       project({
-        config: "{ base: tinyconfig, fragments: [efi-installer] }",
+        config: "{ base: allnoconfig, fragments: [efi-installer] }",
         image: '{ kind: efi, embed: kernel, cmdline: "console=ttyS0 quiet" }',
       }),
     );
@@ -43,7 +44,7 @@ describe.runIf(process.env.BOOTWRIGHT_TEST_FULL)("a kernel of the fragment", () 
   }, () => {
     const dir = writeProject(
       project({
-        config: "{ base: defconfig, fragments: [zero-os] }",
+        config: "{ base: allnoconfig, fragments: [zero-os] }",
         initramfs: "modules: { stage1: [virtio_net], stage2: [e1000] }",
         image: '{ kind: efi, embed: kernel, cmdline: "console=ttyS0 quiet" }',
       }),

@@ -128,5 +128,8 @@ export function clearSign(text: string, signers: readonly SigningKey[]): Buffer 
     });
     users.push("--local-user", /^fpr:+([0-9A-F]+):/m.exec(listed)![1]!);
   }
-  return execFileSync(gpg, [...base, ...users.slice(0, 2 * signers.length), "--clearsign"], { input: text, stdio: "pipe" });
+  return execFileSync(gpg, [...base, ...users.slice(0, 2 * signers.length), "--clearsign"], {
+    input: text,
+    stdio: "pipe",
+  });
 }
