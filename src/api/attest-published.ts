@@ -5,12 +5,15 @@
  */
 import path from "node:path";
 import type { Place } from "../base/place.ts";
-import { MAX_ENVELOPE, signEnvelope, splitLines } from "../formats/dsse.ts";
+import { MAX_ENVELOPE, signEnvelope, splitLines, verifyBytes } from "../formats/dsse.ts";
 import { INTOTO_PAYLOAD } from "../formats/intoto.ts";
+import type { BesideFile } from "../publish/github-release.ts";
+import type { DocumentSigner } from "../sign/payload-signer.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
+import { BILLS, decodeSignature } from "./evidence.ts";
 import { isEnvelopeOf, ociAttest, ociSign } from "./oci-sign.ts";
 import type { Project } from "./project.ts";
-import { documentSigner } from "./provenance.ts";
+import { base64Line, documentSigner } from "./provenance.ts";
 
 export interface BuiltProvenance {
   readonly slsa: BlobArtifact;
@@ -44,39 +47,70 @@ export async function removeAttested(place: Place, names: readonly string[]): Pr
 }
 
 /** Endings of what lies beside a file. */
-export const BESIDE = [".sig", ".intoto.jsonl", ".spdx.json", ".cdx.json"] as const;
+export const BESIDE = [".sig", ".intoto.jsonl", ".older.intoto.jsonl", ...BILLS.flatMap((one) => [one, `${one}.sig`])];
 
 /** What is said of a file, as files beside it: made when it is asked for, since a signature may differ each time. */
-export function besideFiles(
-  project: Project,
-  { name, local, provenance: { slsa, spdx, cyclonedx }, key }: Omit<Attested, "digest">,
-): readonly { readonly name: string; readonly make: () => Promise<Buffer> }[] {
+export function besideFiles(project: Project, about: Omit<Attested, "digest">): readonly BesideFile[] {
+  const { name, local, provenance, key } = about;
   const signer = documentSigner(project, key);
-  const read = (blob: BlobArtifact): Buffer => Buffer.from(project.store.blobs.readAll(blob));
-  const make = {
-    ".sig": async () => Buffer.from(`${Buffer.from(await signer.signFile(local)).toString("base64")}\n`),
-    ".intoto.jsonl": async () =>
-      Buffer.from(`${await signEnvelope(read(slsa), { payloadType: INTOTO_PAYLOAD, signer })}\n`),
-    ".spdx.json": async () => read(spdx),
-    ".cdx.json": async () => read(cyclonedx),
-  } as const satisfies Record<(typeof BESIDE)[number], () => Promise<Buffer>>;
-  return BESIDE.map((ending) => ({ name: `${name}${ending}`, make: make[ending] }));
+  const statement = readBlob(project, provenance.slsa);
+  return [
+    { name: `${name}.sig`, make: async () => encodeSignature(await signer.signFile(local)) },
+    { name: `${name}.intoto.jsonl`, make: async () => Buffer.concat([await envelopeOf(statement, signer), NEWLINE]) },
+    ...billsOf(project, about).flatMap(({ name, bytes }) => [
+      { name, make: async () => bytes },
+      { name: `${name}.sig`, make: async () => encodeSignature(await signer.sign(bytes)) },
+    ]),
+  ];
 }
 
+const readBlob = ({ store }: Project, blob: BlobArtifact): Buffer => Buffer.from(store.blobs.readAll(blob));
+
+const billsOf = (project: Project, { name, provenance: { spdx, cyclonedx } }: Omit<Attested, "digest">) =>
+  [spdx, cyclonedx].map((blob, i) => ({ name: `${name}${BILLS[i]}`, bytes: readBlob(project, blob) }));
+
+const encodeSignature = (signature: Uint8Array): Buffer => Buffer.from(base64Line(signature));
+
+const envelopeOf = async (payload: Buffer, signer: DocumentSigner): Promise<Buffer> =>
+  Buffer.from(await signEnvelope(payload, { payloadType: INTOTO_PAYLOAD, signer }));
+
 async function putBeside(project: Project, { place, about }: { place: Place; about: Attested }): Promise<void> {
+  const { signal } = project.session;
   for (const { name, make } of besideFiles(project, about)) {
-    project.session.signal.throwIfAborted();
+    signal.throwIfAborted();
     if ((await place.stat(name)) === undefined) await place.create(name, await make());
   }
+  await putStatement(project, { place, about });
+  for (const bill of billsOf(project, about)) await putBill(project, { place, bill, key: about.key });
+}
+
+/** The same build gives another bill where the lock has changed: what counts is one that this key has signed. */
+async function putBill(
+  project: Project,
+  { place, bill: { name, bytes }, key }: { place: Place; bill: { name: string; bytes: Buffer }; key: string },
+): Promise<void> {
+  const signer = documentSigner(project, key);
+  const read = (beside: string) => place.read(beside, { maxSize: MAX_ENVELOPE, signal: project.session.signal });
+  const [there = Buffer.of(), signature] = [await read(name), await read(`${name}.sig`)];
+  const { publicKey } = signer;
+  if (signature !== undefined && verifyBytes(there, { publicKey, signature: decodeSignature(signature) })) return;
+  if (!there.equals(bytes)) await place.replace(name, bytes);
+  await place.replace(`${name}.sig`, encodeSignature(await signer.sign(bytes)));
+}
+
+/** cosign reads one statement: the newest. The others stay for who asks for another commit. */
+async function putStatement(project: Project, { place, about }: { place: Place; about: Attested }): Promise<void> {
   const signer = documentSigner(project, about.key);
-  const payload = Buffer.from(project.store.blobs.readAll(about.provenance.slsa));
-  const statements = `${about.name}.intoto.jsonl`;
-  const lines =
-    (await place.read(statements, { maxSize: MAX_ENVELOPE, signal: project.session.signal })) ?? Buffer.of();
-  if (splitLines(lines).some((line) => isEnvelopeOf(line, { payload, signer }))) return;
-  const kept = splitLines(lines).slice(0, MAX_STATEMENTS - 1);
-  const newest = Buffer.from(await signEnvelope(payload, { payloadType: INTOTO_PAYLOAD, signer }));
-  await place.replace(statements, Buffer.concat([newest, ...kept].flatMap((line) => [line, NEWLINE])));
+  const payload = readBlob(project, about.provenance.slsa);
+  const read = async (name: string) =>
+    splitLines((await place.read(name, { maxSize: MAX_ENVELOPE, signal: project.session.signal })) ?? Buffer.of());
+  const [newest, older] = [`${about.name}.intoto.jsonl`, `${about.name}.older.intoto.jsonl`];
+  const lines = [...(await read(newest)), ...(await read(older))];
+  if (lines.some((line) => isEnvelopeOf(line, { payload, signer }))) return;
+  const kept = lines.filter((line, i) => lines.findIndex((one) => one.equals(line)) === i).slice(0, MAX_STATEMENTS - 1);
+  // In this order: a publisher that is killed in between leaves one twice.
+  await place.replace(older, Buffer.concat(kept.flatMap((line) => [line, NEWLINE])));
+  await place.replace(newest, Buffer.concat([await envelopeOf(payload, signer), NEWLINE]));
 }
 
 /** The same bytes may be made from other commits: each says so, the newest first. Of two publishers at once, the next one adds what is lost. */

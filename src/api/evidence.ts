@@ -25,7 +25,7 @@ export async function attachedEvidence(
     await readAttached(place, { hash, kind: "signature", damaged: damaged("signature") }),
   ];
   const found: FoundEvidence = {
-    hash,
+    ...{ hash, bills: [] },
     envelopes: statements.map(({ bytes }, i) => ({ where: `statement ${i + 1}`, bytes })),
     signatures: signatures.map(({ bytes, signature }, i) => ({
       ...{ where: `signature ${i + 1}`, payload: bytes, signature: Buffer.from(signature, "base64") },
@@ -43,18 +43,33 @@ export interface Beside {
 
 /** Throws what reading throws. */
 export async function besideEvidence(name: string, { policy, read, chunks }: Beside): Promise<FoundEvidence> {
-  const [signature, lines] = [await read(".sig"), await read(".intoto.jsonl")];
+  const [signature, lines, older] = [
+    await read(".sig"),
+    await read(".intoto.jsonl"),
+    await read(".older.intoto.jsonl"),
+  ];
   const { hash, signedBy } = await readSignedBytes(chunks(), {
-    signature: signature && Buffer.from(signature.toString("latin1"), "base64"),
+    signature: signature && decodeSignature(signature),
     keys: policy.keys,
   });
-  const where = `${name}.intoto.jsonl`;
+  const bills: FoundEvidence["bills"][number][] = [];
+  for (const ending of BILLS) {
+    const [bytes, signed] = [await read(ending), await read(`${ending}.sig`)];
+    if (bytes !== undefined)
+      bills.push({ where: `${name}${ending}`, bytes, signature: signed && decodeSignature(signed) });
+  }
   return {
-    hash,
-    envelopes: splitLines(lines ?? Buffer.of()).map((bytes, i) => ({
-      where: i === 0 ? where : `${where}, ${i + 1}`,
-      bytes,
-    })),
+    ...{ hash, bills },
+    envelopes: [...envelopesIn(`${name}.intoto.jsonl`, lines), ...envelopesIn(`${name}.older.intoto.jsonl`, older)],
     signatures: signature === undefined ? [] : [{ where: `${name}.sig`, signedBy }],
   };
 }
+
+const envelopesIn = (where: string, lines: Buffer = Buffer.of()) =>
+  splitLines(lines).map((bytes, i) => ({ where: i === 0 ? where : `${where}, ${i + 1}`, bytes }));
+
+/** Endings of bills of materials beside a file; each is signed by a file with ".sig" more. */
+export const BILLS = [".spdx.json", ".cdx.json"] as const;
+
+/** As cosign writes one: base64, and a line break. */
+export const decodeSignature = (text: Buffer): Buffer => Buffer.from(text.toString("latin1"), "base64");

@@ -57,9 +57,10 @@ export async function provenance(session: Session, options: ProvenanceOptions): 
     write(format, ENDINGS[format], bytes);
     if (signer !== undefined && format === "slsa")
       write("envelope", ".intoto.jsonl", `${await signEnvelope(bytes, { payloadType: INTOTO_PAYLOAD, signer })}\n`);
+    else if (signer !== undefined) write("signature", `${ENDINGS[format]}.sig`, base64Line(await signer.sign(bytes)));
   }
   if (signer !== undefined && artifact.kind !== "tree" && options.format === undefined)
-    write("signature", ".sig", `${Buffer.from(await signer.signFile(fs.realpathSync(file))).toString("base64")}\n`);
+    write("signature", ".sig", base64Line(await signer.signFile(fs.realpathSync(file))));
   const shown = (name: string) => path.relative(session.cwd, name);
   return {
     data: {
@@ -76,6 +77,9 @@ export async function provenance(session: Session, options: ProvenanceOptions): 
         : `next: bootwright verify ${shown(file)} --policy FILE`,
   };
 }
+
+/** As cosign writes a signature. */
+export const base64Line = (signature: Uint8Array): string => `${Buffer.from(signature).toString("base64")}\n`;
 
 /** What is known of a build here, and may be told. */
 export async function buildFacts(

@@ -1,14 +1,12 @@
 /** What lies at the place of a released artifact: its bytes, and what is said of them. */
 import { DigestCounter } from "../base/digest.ts";
-import { BootwrightError, isBootwrightError } from "../base/errors.ts";
-import { parseBillStatement } from "../formats/bill-statement.ts";
+import { BootwrightError } from "../base/errors.ts";
 import { MAX_ENVELOPE } from "../formats/dsse.ts";
 import { parseOciContent } from "../formats/oci-content.ts";
 import { parseLocation } from "../oci/reference.ts";
 import { contentPath } from "../publish/read.ts";
 import type { ReleaseArtifact } from "../release/document.ts";
 import type { FoundEvidence, ProvenancePolicy } from "../verify/artifact-policy.ts";
-import { signedBills } from "../verify/bills.ts";
 import { attachedEvidence, besideEvidence, type Damaged } from "./evidence.ts";
 import { openReadable } from "./places.ts";
 import type { Project } from "./project.ts";
@@ -18,8 +16,6 @@ export interface ReleasedEvidence {
   readonly found: FoundEvidence;
   /** SHA-256 of the bytes, hex. */
   readonly sha256: string;
-  /** Bills of materials of them. */
-  readonly bills: readonly string[];
 }
 
 interface Asked {
@@ -32,26 +28,12 @@ interface Asked {
 export const releasedEvidence = (project: Project, asked: Asked): Promise<ReleasedEvidence> =>
   asked.artifact.address.startsWith("oci://") ? inRegistry(project, asked) : inPlace(project, asked);
 
-async function inPlace(project: Project, { artifact, policy, damaged }: Asked): Promise<ReleasedEvidence> {
-  const { file: name, sha256 } = artifact;
+async function inPlace(project: Project, { artifact, policy }: Asked): Promise<ReleasedEvidence> {
+  const { file: name } = artifact;
   const beside = await openBeside(project, artifact);
   const read = (ending: string) => beside(`${name}${ending}`);
   const found = await besideEvidence(name, { policy, read, chunks: () => bytesOf(project, artifact) });
-  const bills: string[] = [];
-  for (const ending of [".spdx.json", ".cdx.json"]) {
-    const where = `${name}${ending}`;
-    try {
-      const bytes = await read(ending);
-      const subjects = bytes === undefined ? [] : (parseBillStatement(bytes, where)?.subjects ?? []);
-      if (subjects.some((one) => one.sha256 === sha256)) bills.push(`${where} (not signed)`);
-      else if (bytes !== undefined)
-        throw new BootwrightError("DIGEST_MISMATCH", `${where} is no bill of sha256:${sha256}`);
-    } catch (error) {
-      if (!isBootwrightError(error)) throw error;
-      damaged(where)(error);
-    }
-  }
-  return { found, sha256: found.hash, bills };
+  return { found, sha256: found.hash };
 }
 
 /** Reads what lies where the artifact has its name. */
@@ -70,7 +52,7 @@ async function openBeside(
   return (other) => place.read(other, { maxSize: MAX_ENVELOPE, signal: project.session.signal });
 }
 
-async function inRegistry(project: Project, { artifact, policy, damaged }: Asked): Promise<ReleasedEvidence> {
+async function inRegistry(project: Project, { artifact, damaged }: Asked): Promise<ReleasedEvidence> {
   const { projectRegistry } = await import("./registry-images.ts");
   const location = parseLocation(artifact.address);
   const open = (host: string) => projectRegistry(project, { host });
@@ -80,7 +62,7 @@ async function inRegistry(project: Project, { artifact, policy, damaged }: Asked
     throw new BootwrightError("DIGEST_MISMATCH", `${artifact.address} does not hold sha256:${artifact.sha256}`);
   const counter = new DigestCounter();
   for await (const chunk of bytesOf(project, artifact)) counter.update(chunk);
-  return { found, sha256: counter.digest().hash, bills: signedBills(found, policy.keys) };
+  return { found, sha256: counter.digest().hash };
 }
 
 function bytesOf(project: Project, artifact: ReleaseArtifact): AsyncIterable<Uint8Array> {

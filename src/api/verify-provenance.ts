@@ -114,7 +114,10 @@ async function bucketConfig(session: Session): Promise<Pick<ResolvedConfig, "buc
   return (await loadConfig({ cwd, config: configFile, profiles, env })).config;
 }
 
-function reportText(ref: string, { digest, statements, signedBy, passedOver, violations }: ArtifactReport): string {
+function reportText(
+  ref: string,
+  { digest, statements, signedBy, bills, passedOver, violations }: ArtifactReport,
+): string {
   return [
     `${ref}  ${digest}`,
     ...(signedBy.length > 0 ? [`  signed by ${signedBy.join(", ")}`] : []),
@@ -122,6 +125,7 @@ function reportText(ref: string, { digest, statements, signedBy, passedOver, vio
       `  ${one.where}  signed by ${one.signedBy.join(", ")}`,
       `    built by ${one.builder}, from ${one.sources} sources`,
     ]),
+    ...bills.map((one) => `  ${one.where}  signed by ${one.signedBy.join(", ")}`),
     ...passedOver.map(({ where, code, message }) => `  ${where} does not count: ${message} (${code})`),
     ...violations.flatMap(({ rule, where, message, expected }) => [
       `✗ ${rule}  ${where}: ${message}`,

@@ -40,7 +40,7 @@ export async function artifactLinks(
   const read = await looked(() => releasedEvidence(project, { artifact, policy, damaged }));
   if ("error" in read)
     return { links: [broken({ link: "bytes", where }, "bytes", read.error.message)], passedOver: unread };
-  const { found, sha256, bills } = read.value;
+  const { found, sha256 } = read.value;
   const links: Link[] = [
     sha256 === artifact.sha256
       ? holds({ link: "bytes", where }, `sha256:${sha256.slice(0, 12)}, ${artifact.size} bytes`)
@@ -51,7 +51,7 @@ export async function artifactLinks(
         ),
   ];
   const commit = environment.commit ? document.repositories[artifact.repository]?.commit : undefined;
-  const { statements, signedBy, violations, passedOver } = verifyArtifact(found, {
+  const { statements, signedBy, bills, violations, passedOver } = verifyArtifact(found, {
     ...{ ...policy, pinned: environment.pinned },
     ...(commit !== undefined && { commit }),
   });
@@ -68,8 +68,8 @@ export async function artifactLinks(
   if (environment.bill)
     links.push(
       bills.length > 0
-        ? holds({ link: "bill", where }, bills.join(", "))
-        : broken({ link: "bill", where }, "bill", "there is no bill of materials of it"),
+        ? holds({ link: "bill", where }, bills.map((one) => `${one.where} by ${one.signedBy.join(", ")}`).join("; "))
+        : broken({ link: "bill", where }, "bill", "no bill of materials of it counts"),
     );
   const others = passedOver
     .filter(({ code }) => code !== "UNSUPPORTED") // Statements of other kinds, such as bills.
@@ -98,6 +98,7 @@ const BROKEN: readonly BootwrightError["code"][] = [
   "PATH_MISSING",
   "NAME_UNKNOWN",
   "OBJECT_UNKNOWN",
+  "REGISTRY_UNKNOWN",
   "FORMAT_INVALID",
   "LIMIT_EXCEEDED",
 ];

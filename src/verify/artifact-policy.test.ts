@@ -51,7 +51,7 @@ const policy = (change: Partial<ProvenancePolicy> = {}): ProvenancePolicy => ({
 });
 
 const found = (envelopes: FoundEvidence["envelopes"], signatures: FoundEvidence["signatures"] = []): FoundEvidence => ({
-  ...{ hash: HASH, envelopes, signatures },
+  ...{ hash: HASH, envelopes, signatures, bills: [] },
 });
 
 const rules = (evidence: FoundEvidence, change: Partial<ProvenancePolicy> = {}): readonly string[] =>

@@ -8,6 +8,7 @@ import { parseEnvelope, signersOf, verifyBytes } from "../formats/dsse.ts";
 import { INTOTO_PAYLOAD, parseStatement } from "../formats/intoto.ts";
 import { parseSimpleSigning } from "../formats/simple-signing.ts";
 import { parseSlsaProvenance, type SlsaProvenance } from "../formats/slsa-provenance.ts";
+import { type BillReport, signedBills } from "./bills.ts";
 import type { Violation } from "./policy.ts";
 
 export interface NamedKey {
@@ -47,12 +48,23 @@ export interface FoundEvidence {
     | { readonly where: string; readonly signature: Uint8Array; readonly payload: Uint8Array }
     | { readonly where: string; readonly signedBy: readonly string[] }
   )[];
+  /** Bills of materials that are files of their own. Attached ones are envelopes. */
+  readonly bills: readonly {
+    readonly where: string;
+    readonly bytes: Buffer;
+    readonly signature: Uint8Array | undefined;
+  }[];
 }
+
+/** Takes note of what was found and does not count. */
+export type Pass = (where: string, code: string, message: string) => void;
 
 export interface ArtifactReport {
   readonly digest: string;
   readonly statements: readonly StatementReport[];
   readonly signedBy: readonly string[];
+  /** Of what it consists. */
+  readonly bills: readonly BillReport[];
   /** What was found and does not count, with the reason. */
   readonly passedOver: readonly { readonly where: string; readonly code: string; readonly message: string }[];
   readonly violations: readonly Violation[];
@@ -70,8 +82,10 @@ export interface StatementReport {
 
 export function verifyArtifact(found: FoundEvidence, policy: ProvenancePolicy): ArtifactReport {
   const passedOver: { where: string; code: string; message: string }[] = [];
-  const pass = (where: string, code: string, message: string) => void passedOver.push({ where, code, message });
-  const read = found.envelopes.flatMap(({ where, bytes }) => {
+  const pass: Pass = (where, code, message) => void passedOver.push({ where, code, message });
+  const bills = signedBills(found, { keys: policy.keys, pass });
+  const others = found.envelopes.filter(({ where }) => !bills.some((one) => one.where === where));
+  const read = others.flatMap(({ where, bytes }) => {
     try {
       return readStatement(bytes, { where, hash: found.hash, keys: policy.keys, pass }) ?? [];
     } catch (error) {
@@ -88,7 +102,7 @@ export function verifyArtifact(found: FoundEvidence, policy: ProvenancePolicy): 
       ...{ config: provenance.config, sources: provenance.sources.length },
       commits: provenance.commits,
     })),
-    signedBy,
+    ...{ signedBy, bills },
     passedOver,
     violations: [
       ...(policy.require.statement ? bestStatement(read, policy) : []),
@@ -104,8 +118,6 @@ interface TrustedStatement {
   readonly signedBy: readonly string[];
   readonly provenance: SlsaProvenance;
 }
-
-type Pass = (where: string, code: string, message: string) => void;
 
 /** Nothing of a payload is read before its signature holds. */
 function readStatement(

@@ -34,22 +34,49 @@ function vendor(options: { to: string; more?: string }) {
   return { dir, ok, set: (version: string) => writeProject(config(version, options), { "root/hello": version }, dir) };
 }
 
+/** As cosign wants it. */
+function publicKeyOf(dir: string): string {
+  const key = path.join(dir, "release.pub");
+  const certificate = new X509Certificate(fs.readFileSync(path.join(dir, "keys/release.crt")));
+  fs.writeFileSync(key, certificate.publicKey.export({ type: "spki", format: "pem" }));
+  return key;
+}
+
 test("beside a file: added once, added when a publisher left it out, taken away with the file", async () => {
   const { dir, ok, set } = vendor({ to: "./published" });
   await ok("keys", "init");
   await ok("publish");
-  const names = ["", ".cdx.json", ".intoto.jsonl", ".sig", ".spdx.json"];
+  const names = ["", ".cdx.json", ".cdx.json.sig", ".intoto.jsonl", ".sig", ".spdx.json", ".spdx.json.sig"];
   const published = (version: string) =>
     fs
       .readdirSync(path.join(dir, "published"))
       .filter((name) => name.startsWith(`tiny-root-${version}`))
       .sort();
   const file = "published/tiny-root-0.1.0-x86_64.tar";
+  const named = (ending: string) => `tiny-root-0.1.0-x86_64.tar${ending}`;
   expect(published("0.1.0")).toEqual(names.map((ending) => `tiny-root-0.1.0-x86_64.tar${ending}`));
   expect(await ok("verify", file, "--policy", "policy.yaml", "--offline")).toMatchObject({
     violations: [],
+    passedOver: [],
     statements: [{ builder: BUILDER }],
+    bills: [".spdx.json", ".cdx.json"].map((ending) => ({ signedBy: ["keys/release.crt"], where: named(ending) })),
   });
+
+  // A bill that was changed, or is signed by nobody, does not count; whoever publishes again mends it.
+  const bill = path.join(dir, `${file}.spdx.json`);
+  const before = fs.readFileSync(bill, "utf8");
+  fs.writeFileSync(bill, before.replace("SPDX-2.3", "SPDX-2.2"));
+  fs.rmSync(path.join(dir, `${file}.cdx.json.sig`));
+  expect(await ok("verify", file, "--policy", "policy.yaml", "--offline")).toMatchObject({
+    bills: [],
+    passedOver: [
+      { where: named(".spdx.json"), code: "SIGNATURE_INVALID" },
+      { where: named(".cdx.json"), message: "it is not signed" },
+    ],
+  });
+  await ok("publish");
+  expect(fs.readFileSync(bill, "utf8")).toBe(before);
+  expect(await ok("verify", file, "--policy", "policy.yaml", "--offline")).toMatchObject({ passedOver: [] });
 
   const signature = fs.readFileSync(path.join(dir, `${file}.sig`));
   fs.rmSync(path.join(dir, `${file}.intoto.jsonl`));
@@ -63,6 +90,36 @@ test("beside a file: added once, added when a publisher left it out, taken away 
   expect(published("0.2.0")).toHaveLength(names.length);
 });
 
+test("beside a file: cosign checks the newest of several statements, and bills as files", async () => {
+  const { dir, ok } = vendor({ to: "./published" });
+  await ok("keys", "init");
+  await ok("publish");
+  const file = path.join(dir, "published/tiny-root-0.1.0-x86_64.tar");
+  const [cosign, key] = [await fetchCosign(), publicKeyOf(dir)];
+  const check = () => {
+    const options = ["--key", key, "--insecure-ignore-tlog", "--signature"];
+    cosign("verify-blob-attestation", ...options, `${file}.intoto.jsonl`, "--type", "slsaprovenance1", file);
+    cosign("verify-blob", ...options, `${file}.sig`, file);
+    for (const bill of [`${file}.spdx.json`, `${file}.cdx.json`])
+      cosign("verify-blob", ...options, `${bill}.sig`, bill);
+  };
+  check();
+  const config = path.join(dir, "bootwright.yaml");
+  const builders = ["https://other.example.org", "https://third.example.org"];
+  for (const builder of builders) {
+    fs.writeFileSync(config, fs.readFileSync(config, "utf8").replace(/builder: "[^"]*"/, `builder: "${builder}"`));
+    await ok("publish");
+    check();
+  }
+  await ok("publish");
+  const found = await ok("verify", file, "--policy", "policy.yaml", "--offline");
+  expect(found.statements.map(({ builder }: { builder: string }) => builder)).toEqual([
+    ...[...builders].reverse(),
+    BUILDER,
+  ]);
+  expect(found).toMatchObject({ violations: [], passedOver: [] });
+});
+
 test("in a registry: attached to what was published, as cosign reads it", async () => {
   const { host } = await dockerRegistry();
   const { dir, ok } = vendor({
@@ -72,13 +129,11 @@ test("in a registry: attached to what was published, as cosign reads it", async 
   await ok("keys", "init");
   const [{ address }] = (await ok("publish")).published;
   const verified = await ok("verify", address, "--policy", "policy.yaml", "--plain-http");
-  expect(verified).toMatchObject({ violations: [], statements: [{ builder: BUILDER }] });
+  expect(verified).toMatchObject({ violations: [], passedOver: [], statements: [{ builder: BUILDER }] });
+  expect(verified.bills).toHaveLength(2);
   expect((await ok("publish")).published).toMatchObject([{ known: true, address }]);
 
-  const cosign = await fetchCosign();
-  const key = path.join(dir, "release.pub");
-  const certificate = new X509Certificate(fs.readFileSync(path.join(dir, "keys/release.crt")));
-  fs.writeFileSync(key, certificate.publicKey.export({ type: "spki", format: "pem" }));
+  const [cosign, key] = [await fetchCosign(), publicKeyOf(dir)];
   const options = ["--key", key, "--insecure-ignore-tlog", "--allow-http-registry"];
   const reference = address.slice("oci://".length);
   cosign("verify", ...options, reference);

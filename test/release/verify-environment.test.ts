@@ -6,7 +6,8 @@ import { beforeAll, expect, test } from "vitest";
 import { publish } from "../../src/api/publish.ts";
 import { verify } from "../../src/api/verify.ts";
 import type { Link } from "../../src/verify/link.ts";
-import { runCli } from "../support/cli.ts";
+import { documentOf, runCli } from "../support/cli.ts";
+import { serveDirectory } from "../support/served-directory.ts";
 import { temporaryDir, testSession, writeProject } from "../support/test-session.ts";
 import { commit, git, type PlatformProject, platformProject } from "./platform-project.ts";
 
@@ -108,6 +109,58 @@ test("all of it holds, in a table for people and in one document", async () => {
   ]);
 }, 60_000);
 
+test("a record that a web server shows: status, history, release verify, and all of the way", async () => {
+  await using served = await serveDirectory(platform.dir);
+  const reader = writeProject(
+    fs
+      .readFileSync(path.join(platform.dir, "bootwright.yaml"), "utf8")
+      .replace("record: ./record", `record: "${served.url("record")}"`),
+  );
+  for (const name of ["keys", "maker.crt"])
+    fs.cpSync(path.join(platform.dir, name), path.join(reader, name), { recursive: true });
+  fs.writeFileSync(path.join(reader, "policy.yaml"), policy());
+  const env = { BOOTWRIGHT_DATA: path.join(reader, "user") };
+  const json = async (cwd: string, ...args: string[]) => {
+    const result = await runCli([...args, "--json"], { cwd, env });
+    expect(result.exit, result.stderr).toBe(0);
+    return documentOf(result);
+  };
+  expect((await json(reader, "status")).environments).toMatchObject(
+    ["test", "staging", "prod"].map((name) => ({ name, release: "v0.1.0" })),
+  );
+  expect((await json(reader, "history")).entries).toEqual((await platform.json("history")).entries);
+  expect(await json(reader, "release", "verify")).toMatchObject({ valid: true, serial: 5 });
+  const links = async (cwd: string, ...more: string[]) =>
+    (await json(cwd, "verify", "env:prod", "--policy", "policy.yaml", ...more)).links.map(
+      ({ link, state }: Link) => `${link} ${state}`,
+    );
+  const whole = await links(reader);
+  expect(whole).toHaveLength(9);
+  expect(whole.filter((one: string) => !one.endsWith(" holds"))).toEqual([]);
+  expect((await runCli(["release", "new", "v0.2.0"], { cwd: reader, env })).stderr).toContain("UNSUPPORTED");
+  expect((await runCli(["status", "--offline"], { cwd: reader, env })).stderr).toContain("OFFLINE");
+
+  // Who only takes what runs there asks the same, with the public keys.
+  const consumer = writeProject(
+    `
+name: consumer
+sources: { releases: { truthdb: { record: "${served.url("record")}", keys: [./keys/release.pub] } } }
+`,
+    { "policy.yaml": policy() },
+  );
+  fs.mkdirSync(path.join(consumer, "keys"));
+  for (const name of ["keys/release.pub", "keys/approver.pub", "maker.crt"])
+    fs.copyFileSync(path.join(platform.dir, name), path.join(consumer, name));
+  expect(await links(consumer, "--from", "truthdb")).toEqual(whole.filter((one: string) => !one.startsWith("git ")));
+
+  const entry = record("record/3");
+  const before = fs.readFileSync(entry);
+  rewrite(entry, (text) => text.replace("staging", "prod"));
+  for (const args of [["status"], ["release", "verify"], ["verify", "env:prod", "--policy", "policy.yaml"]])
+    expect((await runCli(args, { cwd: reader, env })).exit, args.join(" ")).toBe(7);
+  fs.writeFileSync(entry, before);
+}, 120_000);
+
 test("each link, broken", async () => {
   const dir = path.join(platform.dir, "record");
   const by = (change: () => void) => brokenBy(dir, change);
@@ -135,7 +188,7 @@ test("each link, broken", async () => {
   const [place, content] = [(change: () => void) => brokenBy(published, change), `files/sha256-${sha256()}.${name}`];
   expect(await place(() => fs.rmSync(path.join(published, content)))).toEqual(["bytes bytes"]);
   expect(await place(() => rewrite(path.join(published, content), (text) => text.replace("hello", "HELLO")))).toEqual([
-    ...["bytes bytes", "signature artifact-signature", "provenance provenance"],
+    ...["bytes bytes", "signature artifact-signature", "provenance provenance", "bill bill"],
   ]);
   expect(await place(() => fs.rmSync(beside(".sig")))).toEqual(["signature artifact-signature"]);
   expect(await place(() => fs.rmSync(beside(".intoto.jsonl")))).toEqual(["provenance provenance"]);
@@ -147,6 +200,13 @@ test("each link, broken", async () => {
   expect(await place(bills((file) => rewrite(file, (text) => text.replaceAll(sha256(), "0".repeat(64)))))).toEqual([
     "bill bill",
   ]);
+  for (const ending of [".spdx.json", ".cdx.json"])
+    expect(await place(() => fs.rmSync(beside(`${ending}.sig`)))).toEqual([]); // The other one counts.
+  const signatures = (change: (file: string) => void) => () => {
+    for (const ending of [".spdx.json.sig", ".cdx.json.sig"]) change(beside(ending));
+  };
+  expect(await place(signatures((file) => fs.rmSync(file)))).toEqual(["bill bill"]);
+  expect(await place(signatures((file) => fs.copyFileSync(beside(".sig"), file)))).toEqual(["bill bill"]);
 
   expect((await look("env:prod", policy({ builder: "urn:other" }))).broken).toEqual(["provenance builder"]);
   const strict = policy({ more: `, sources: ["pkg:deb/*"], config: ["${"0".repeat(64)}"]` });
@@ -167,5 +227,6 @@ test("made from another commit, until whoever publishes says that it is the same
   git(kernel, "checkout", "--quiet", "file");
   for (const _ of [1, 2]) await publish(testSession(kernel), { names: [], dryRun: false });
   expect((await look()).broken).toEqual([]);
-  expect(fs.readFileSync(beside(".intoto.jsonl"), "utf8").trimEnd().split("\n")).toHaveLength(3);
+  const lines = (ending: string) => fs.readFileSync(beside(ending), "utf8").trimEnd().split("\n").length;
+  expect([lines(".intoto.jsonl"), lines(".older.intoto.jsonl")]).toEqual([1, 2]);
 }, 60_000);
