@@ -20,12 +20,18 @@ export function placeTarget(place: SweptPlace): PublishTarget {
     async put({ local, size, sha256, name }) {
       const at = contentPath({ name, sha256 });
       let there: PlacedFile | undefined;
+      let got: string | undefined;
       for (let attempt = 1; there === undefined && attempt <= 3; attempt++) {
-        // A sweeper may have set aside what was there.
+        // A sweeper may set aside what was there, also while it is read.
         await place.putFile(at, { local, size });
         there = await place.stat(at);
+        try {
+          got = await there?.sha256();
+        } catch (error) {
+          if (attempt === 3 || (await place.stat(at)) !== undefined) throw error;
+          there = undefined;
+        }
       }
-      const got = await there?.sha256();
       if (there?.size === size && (got ?? sha256) === sha256) return;
       const found =
         there === undefined ? "nothing" : `${there.size} bytes${got === undefined ? "" : `, sha256:${got}`}`;
