@@ -1,5 +1,5 @@
 /**
- * A sweeper that is a process of its own: `sweeper.ts '{"place":…}'`. Whatever lies below `files/` counts as two days old, so that it stands in
+ * A sweeper that is a process of its own: `sweeper.ts '{"place":…}'`. What lies below `files/` under a digest counts as two days old, so that it stands in
  * the way of publishers as much as it can.
  */
 import { isBootwrightError } from "../../src/base/errors.ts";
@@ -9,7 +9,7 @@ import { openTestPlace, type TestPlace } from "./test-place.ts";
 const { place: at } = JSON.parse(process.argv[2]!) as { readonly place: TestPlace };
 const place = openTestPlace(at);
 const aged = (path: string, modified: number): number =>
-  path.startsWith("files/") ? modified - 2 * SWEPT_AFTER : modified;
+  path.startsWith("files/sha256-") ? modified - 2 * SWEPT_AFTER : modified;
 process.stdout.write("go\n");
 try {
   const swept = await sweepPlace(
