@@ -109,7 +109,7 @@ const DEFAULTS = [
   "# CONFIG_MODULE_SIG_ALL is not set",
   'CONFIG_MODULE_SIG_KEY=""',
   'CONFIG_SYSTEM_TRUSTED_KEYS=""',
-  // x86: room for a command line, which may be empty. One that is given later is then seen by three files; this, by all that include asm/setup.h.
+  // x86: room for a command line, which may be empty. One that is given later is then seen by a few files; this, by all that include asm/setup.h.
   "CONFIG_CMDLINE_BOOL=y",
   // The kernel image is compressed as a whole: twice would only cost time.
   "CONFIG_INITRAMFS_COMPRESSION_NONE=y",

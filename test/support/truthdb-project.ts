@@ -20,7 +20,7 @@ export function truthdbProject(change: (config: string) => string = (config) => 
 }
 
 /**
- * What the compiler made is remembered in the store, and a run's store goes with the run: there it costs a third more, since
+ * What the compiler made is remembered in the store, and a run's store goes with the run: there it only costs, since
  * every file is preprocessed for it.
  */
 export const withoutCcache = (config: string): string => config.replace(/localversion: "[^"]*",/, "$& ccache: false,");
