@@ -40,10 +40,13 @@ const MOST_UNSTEADY_FILES = 3;
 
 /**
  * The files whose failed tests get a second attempt: those below `directory` (whole programs and virtual machines, whose
- * time is not ours alone), when these are all that failed, and few.
+ * time is not ours alone), when these are all that failed, and few. `outside`: something failed outside of every test.
  */
-export function filesToRepeat(report: string | undefined, directory: string): string[] {
-  if (report === undefined) return [];
+export function filesToRepeat(
+  { report, outside }: { readonly report: string | undefined; readonly outside: boolean },
+  directory: string,
+): string[] {
+  if (report === undefined || outside) return [];
   const failed = parse(report).testResults.filter(isFailed);
   const repeatable = failed.every(
     ({ name, assertionResults }) => name.startsWith(`${directory}/`) && assertionResults.length > 0,

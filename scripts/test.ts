@@ -14,6 +14,7 @@ import { ensureHostTools } from "../src/api/host-check.ts";
 import { BootwrightError } from "../src/base/errors.ts";
 import { formatDuration } from "../src/base/size.ts";
 import { CODE_CHECKS, runChecks } from "./checks.ts";
+import { OUTSIDE_ERRORS } from "./outside-errors.ts";
 import { emit, explainError, ROOT, say } from "./terminal.ts";
 import {
   addTotals,
@@ -67,7 +68,7 @@ async function runTests(): Promise<Total> {
   try {
     for (const name of ["t", "cache", "data", "store"]) fs.mkdirSync(path.join(dir, name));
     const first = await runVitest(dir, files);
-    const again = filesToRepeat(first.report, path.join(ROOT, "test"));
+    const again = filesToRepeat(first, path.join(ROOT, "test"));
     if (again.length === 0 || first.report === undefined) return countTests(first.report, first.exit);
     say(`\nonce more, alone: ${again.map((file) => path.relative(ROOT, file)).join(", ")}`);
     const second = await runVitest(dir, again);
@@ -82,15 +83,17 @@ async function runTests(): Promise<Total> {
 async function runVitest(
   dir: string,
   only: readonly string[],
-): Promise<{ report: string | undefined; exit: number | null }> {
+): Promise<{ report: string | undefined; exit: number | null; outside: boolean }> {
   const report = path.join(dir, "report.json");
-  fs.rmSync(report, { force: true });
+  const outside = path.join(dir, "outside-errors");
+  for (const file of [report, outside]) fs.rmSync(file, { force: true });
   running = spawn(
     process.execPath,
     [
       path.join(ROOT, "node_modules/vitest/vitest.mjs"),
       "run",
       ...["--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
+      `--reporter=${path.join(ROOT, "scripts/outside-errors.ts")}`,
       ...only,
     ],
     {
@@ -102,6 +105,7 @@ async function runVitest(
         XDG_CACHE_HOME: path.join(dir, "cache"),
         XDG_DATA_HOME: path.join(dir, "data"),
         BOOTWRIGHT_TEST_STORE: path.join(dir, "store"),
+        [OUTSIDE_ERRORS]: outside,
         ...(full && { BOOTWRIGHT_TEST_FULL: "1" }),
       },
     },
@@ -111,5 +115,9 @@ async function runVitest(
     running!.once("exit", resolve);
   });
   stop.signal.throwIfAborted();
-  return { exit, report: fs.existsSync(report) ? fs.readFileSync(report, "utf8") : undefined };
+  return {
+    exit,
+    report: fs.existsSync(report) ? fs.readFileSync(report, "utf8") : undefined,
+    outside: fs.existsSync(outside),
+  };
 }

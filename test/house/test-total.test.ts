@@ -34,13 +34,16 @@ const ran = (name: string, ...tests: [status: string, fullName: string][]) => ({
 
 test("what failed is run again when it is little and of whole programs; all else stays failed", () => {
   const failing = (name: string) => ran(name, ["failed", "a"]);
-  const filesOf = (...results: object[]) => filesToRepeat(report({ failed: results.length }, results), "/p/test");
+  const filesOf = (...results: object[]) =>
+    filesToRepeat({ report: report({ failed: results.length }, results), outside: false }, "/p/test");
   expect(filesOf(ran("/p/test/fine", ["passed", "a"]), failing("/p/test/b"))).toEqual(["/p/test/b"]);
   expect(filesOf(failing("/p/test/b"), failing("/p/src/c"))).toEqual([]);
   expect(filesOf(failing("/p/testing/b"))).toEqual([]);
   expect(filesOf({ name: "/p/test/b", status: "failed", assertionResults: [] })).toEqual([]);
   expect(filesOf(...["b", "c", "d", "e"].map((name) => failing(`/p/test/${name}`)))).toEqual([]);
-  expect(filesToRepeat(undefined, "/p/test")).toEqual([]);
+  expect(filesToRepeat({ report: undefined, outside: false }, "/p/test")).toEqual([]);
+  const one = report({ failed: 1 }, [failing("/p/test/b")]);
+  expect(filesToRepeat({ report: one, outside: true }, "/p/test")).toEqual([]);
 });
 
 test("a second run replaces what the first said of these files, and names what passed only then", () => {
