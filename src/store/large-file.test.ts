@@ -54,20 +54,15 @@ function spies({ first }: { first?: (direct: boolean) => void } = {}) {
 }
 
 describe("LargeFile", () => {
-  it("with little in it goes through the page cache", () => {
+  it.each([
+    ["with little in it goes through the page cache", SMALL, { direct: 0, cached: 3 }],
+    ["with much in it goes past the page cache", LARGE, { direct: 3, cached: 0 }],
+  ])("%s, with its holes", (_, written, wanted) => {
     const writes = spies();
-    const { mode, blocks, size } = write({ written: SMALL });
+    const { mode, blocks, size } = write({ written });
     expect(mode & 0o777).toBe(0o444);
     expect(blocks * 512).toBeLessThan(size - 400_000);
-    expect(writes).toEqual({ direct: 0, cached: 3 });
-  });
-
-  it("with much in it goes past the page cache, with its holes", () => {
-    const writes = spies();
-    const { mode, blocks, size } = write({ written: LARGE });
-    expect(mode & 0o777).toBe(0o444);
-    expect(blocks * 512).toBeLessThan(size - 400_000);
-    expect(writes).toEqual({ direct: 3, cached: 0 });
+    expect(writes).toEqual(wanted);
   });
 
   it("has the same bytes where the file system wants other multiples", () => {

@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { booted, guestOutput } from "../support/booted.ts";
 import { needHeader, needProgram } from "../support/need-program.ts";
+import { SMALL_KERNEL } from "../support/small-kernel.ts";
 import { writeProject } from "../support/test-session.ts";
 
 const project = (compiler: string): string => `
@@ -21,39 +22,14 @@ initramfs: { init: busybox, modules: [loop] }
 image: { kind: kernel, cmdline: console=ttyS0 quiet }
 `;
 
-/** A serial port, an initramfs, a PCI bus with virtio, a module. */
-const SMALL = `
+/** With a serial port, and a module. */
+const SMALL = `${SMALL_KERNEL}
 CONFIG_EXPERT=y
 CONFIG_64BIT=y
-CONFIG_PRINTK=y
-CONFIG_BUG=y
-CONFIG_FUTEX=y
-CONFIG_MULTIUSER=y
-CONFIG_POSIX_TIMERS=y
-CONFIG_BINFMT_ELF=y
-CONFIG_BINFMT_SCRIPT=y
-CONFIG_SHMEM=y
-CONFIG_EPOLL=y
 CONFIG_FILE_LOCKING=y
-CONFIG_BLK_DEV_INITRD=y
-CONFIG_RD_ZSTD=y
-CONFIG_DEVTMPFS=y
-CONFIG_PROC_FS=y
-CONFIG_PROC_SYSCTL=y
-CONFIG_SYSFS=y
-CONFIG_TMPFS=y
-CONFIG_TTY=y
-CONFIG_UNIX98_PTYS=y
 CONFIG_SERIAL_8250=y
 CONFIG_SERIAL_8250_CONSOLE=y
-CONFIG_PCI=y
 CONFIG_ACPI=y
-CONFIG_VIRTIO_MENU=y
-CONFIG_VIRTIO_PCI=y
-CONFIG_VIRTIO_CONSOLE=y
-CONFIG_MODULES=y
-CONFIG_BLOCK=y
-CONFIG_BLK_DEV=y
 CONFIG_BLK_DEV_LOOP=m
 `;
 

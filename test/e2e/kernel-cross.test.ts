@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { booted, guestOutput } from "../support/booted.ts";
+import { SMALL_KERNEL } from "../support/small-kernel.ts";
 import { writeProject } from "../support/test-session.ts";
 
 const PROJECT = `
@@ -18,37 +19,12 @@ initramfs: { init: busybox, modules: [virtio_blk] }
 image: { kind: kernel, cmdline: console=ttyAMA0 quiet }
 `;
 
-/** A serial port, an initramfs, a PCI bus with virtio: as little as shows that the toolchain is the right one. */
-const SMALL = `
-CONFIG_PRINTK=y
-CONFIG_BUG=y
-CONFIG_FUTEX=y
-CONFIG_MULTIUSER=y
-CONFIG_POSIX_TIMERS=y
-CONFIG_BINFMT_ELF=y
-CONFIG_BINFMT_SCRIPT=y
-CONFIG_SHMEM=y
-CONFIG_EPOLL=y
-CONFIG_BLK_DEV_INITRD=y
-CONFIG_RD_ZSTD=y
-CONFIG_DEVTMPFS=y
-CONFIG_PROC_FS=y
-CONFIG_PROC_SYSCTL=y
-CONFIG_SYSFS=y
-CONFIG_TMPFS=y
-CONFIG_TTY=y
-CONFIG_UNIX98_PTYS=y
+/** With a serial port: as little as shows that the toolchain is the right one. */
+const SMALL = `${SMALL_KERNEL}
 CONFIG_ARM_AMBA=y
 CONFIG_SERIAL_AMBA_PL011=y
 CONFIG_SERIAL_AMBA_PL011_CONSOLE=y
-CONFIG_PCI=y
 CONFIG_PCI_HOST_GENERIC=y
-CONFIG_VIRTIO_MENU=y
-CONFIG_VIRTIO_PCI=y
-CONFIG_VIRTIO_CONSOLE=y
-CONFIG_MODULES=y
-CONFIG_BLOCK=y
-CONFIG_BLK_DEV=y
 CONFIG_VIRTIO_BLK=m
 # CONFIG_CPU_ISOLATION is not set
 # CONFIG_HID_SUPPORT is not set

@@ -5,8 +5,8 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { startGithubFake } from "../../src/publish/github.fake.ts";
 import { documentOf, runCli } from "../support/cli.ts";
-import { temporaryDir, writeProject } from "../support/test-session.ts";
-import { git, platformProject } from "./platform-project.ts";
+import { temporaryDir } from "../support/test-session.ts";
+import { attestingMaker, platformProject, promoteToProd } from "./platform-project.ts";
 
 const TOKEN = "gh-token-of-this-test";
 const BUILDER = "https://ci.example.org/release";
@@ -16,29 +16,11 @@ test("publish with statements, published, release new, promote, pull, verify", a
   const fake = await startGithubFake({ token: TOKEN });
   const env = { GITHUB_API_URL: fake.api, GITHUB_TOKEN: TOKEN, no_proxy: "127.0.0.1" };
   const platform = await platformProject({ publishes: { kernel: "github:o/r" }, env });
-  const { dir, json, refused, remote } = platform;
+  const { dir, json, refused } = platform;
   expect((await refused("release", "new", "v0.1.0")).message).toContain("kernel has published nothing");
 
-  const kernel = path.join(temporaryDir(), "kernel");
-  git(path.dirname(kernel), "clone", "--quiet", remote("kernel"), "kernel");
-  writeProject(
-    `
-name: kernel
-version: "0.1.0"
-trees: { root: { from: [{ dir: ./root }] } }
-images: { boot: { kind: tar, tree: root, compress: none } }
-keys: { maker: { file: ./keys/maker, type: p256 } }
-publish: { boot: { image: boot, to: "github:o/r", attest: { key: maker, builder: "${BUILDER}" } } }
-`,
-    { "root/hello": "hello\n", ".gitignore": "/keys/\n/out/\n/data of the user/\n" },
-    kernel,
-  );
+  const kernel = await attestingMaker(platform, { image: "boot", to: "github:o/r", builder: BUILDER, env });
   const user = { cwd: kernel, store: temporaryDir(), env };
-  const keys = await runCli(["keys", "init"], user);
-  expect(keys.exit, keys.stderr).toBe(0);
-  git(kernel, "add", "--all");
-  git(kernel, "commit", "--quiet", "-m", "feat: a kernel");
-  git(kernel, "push", "--quiet", "origin", "HEAD:main");
   const ok = async (...args: string[]) => {
     const result = await runCli([...args, "--json"], user);
     expect(result.exit, result.stderr).toBe(0);
@@ -67,9 +49,7 @@ publish: { boot: { image: boot, to: "github:o/r", attest: { key: maker, builder:
 
   const { release } = await json("release", "new", "v0.1.0");
   expect(release.artifacts).toMatchObject([{ name: "boot", file: NAME, sha256, address }]);
-  for (const name of ["test", "staging"]) await json("promote", name, "v0.1.0");
-  await json("approve", "prod", "v0.1.0", "--key", "keys/approver");
-  await json("promote", "prod", "v0.1.0");
+  await promoteToProd(platform, "v0.1.0");
   const pulled = await json("pull", "boot", "--env", "prod");
   expect(createHash("sha256").update(fs.readFileSync(pulled.artifacts[0].path)).digest("hex")).toBe(sha256);
   expect((await ok("published")).places[0].files).toMatchObject([{ keptBy: [] }]);

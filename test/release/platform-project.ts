@@ -104,3 +104,47 @@ ${options.more ?? ""}
   expect((await cli("keys", "init")).exit).toBe(0);
   return { dir, remotes, remote, cli, json, refused };
 }
+
+export interface MakerOptions {
+  readonly image?: string;
+  /** Where it publishes to. */
+  readonly to: string;
+  readonly builder: string;
+  readonly more?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A checkout of the platform's repository "kernel": one image of a file, published with statements of the key "maker". */
+export async function attestingMaker(
+  { remote }: Pick<PlatformProject, "remote">,
+  { image = "kernel", to, builder, more = "", env = {} }: MakerOptions,
+): Promise<string> {
+  const dir = path.join(temporaryDir(), "kernel");
+  git(path.dirname(dir), "clone", "--quiet", remote("kernel"), "kernel");
+  writeProject(
+    `
+name: kernel
+version: "0.1.0"
+trees: { root: { from: [{ dir: ./root }] } }
+images: { ${image}: { kind: tar, tree: root, compress: none } }
+keys: { maker: { file: ./keys/maker, type: p256 }, other: { file: ./keys/other, type: p256 } }
+publish: { ${image}: { image: ${image}, to: "${to}", attest: { key: maker, builder: "${builder}" } } }
+${more}
+`,
+    { "root/hello": "hello\n", ".gitignore": "/keys/\n/out/\n/data of the user/\n" },
+    dir,
+  );
+  const keys = await runCli(["keys", "init"], { cwd: dir, env });
+  expect(keys.exit, keys.stderr).toBe(0);
+  git(dir, "add", "--all");
+  git(dir, "commit", "--quiet", "-m", "feat: a kernel");
+  git(dir, "push", "--quiet", "origin", "HEAD:main");
+  return dir;
+}
+
+/** A release goes all its way, with the approval that it needs. */
+export async function promoteToProd({ json }: Pick<PlatformProject, "json">, version: string): Promise<void> {
+  for (const name of ["test", "staging"]) await json("promote", name, version);
+  await json("approve", "prod", version, "--key", "keys/approver");
+  await json("promote", "prod", version);
+}

@@ -11,7 +11,7 @@ import { bzImage } from "../support/bz-image.ts";
 import { documentOf, runCli } from "../support/cli.ts";
 import { serveDirectory } from "../support/served-directory.ts";
 import { temporaryDir, withProject, writeProject } from "../support/test-session.ts";
-import { commit, platformProject } from "./platform-project.ts";
+import { commit, platformProject, promoteToProd } from "./platform-project.ts";
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 const store = temporaryDir();
@@ -57,13 +57,8 @@ test("a consumer builds from the kernel that runs in prod, and moves with update
     arch: "x86_64",
   });
   expect(first.release.artifacts).toHaveLength(1);
-  const to = async (version: string) => {
-    for (const name of ["test", "staging"]) await json("promote", name, version);
-    await json("approve", "prod", version, "--key", "keys/approver");
-    await json("promote", "prod", version);
-  };
   expect((await refused("pull", "kernel", "--env", "prod")).message).toContain('nothing runs in "prod"');
-  await to("v0.1.0");
+  await promoteToProd(platform, "v0.1.0");
   const pulled = await json("pull", "kernel", "--env", "prod");
   expect(sha256(fs.readFileSync(pulled.artifacts[0].path))).toBe(artifact.sha256);
   expect(await refused("pull", "kernle", "--env", "prod")).toMatchObject({ code: "NAME_UNKNOWN" });
@@ -91,7 +86,7 @@ images: { efi: { kind: efi, initramfs: none, embed: none } }
   commit(remote("kernel"), "feat: second");
   await publish(published, { version: "0.1.1", kernel: two });
   const second = await json("release", "new", "v0.1.1");
-  await to("v0.1.1");
+  await promoteToProd(platform, "v0.1.1");
   expect(await built()).toBe(artifact.sha256);
   expect((await user("update")).stdout).toMatch(/^~ release x86_64 truthdb prod kernel: v0\.1\.0 .* → v0\.1\.1 /);
   expect(await built()).toBe(second.release.artifacts[0].sha256);

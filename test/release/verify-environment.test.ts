@@ -9,7 +9,14 @@ import type { Link } from "../../src/verify/link.ts";
 import { documentOf, runCli } from "../support/cli.ts";
 import { serveDirectory } from "../support/served-directory.ts";
 import { temporaryDir, testSession, writeProject } from "../support/test-session.ts";
-import { commit, git, type PlatformProject, platformProject } from "./platform-project.ts";
+import {
+  attestingMaker,
+  commit,
+  git,
+  type PlatformProject,
+  platformProject,
+  promoteToProd,
+} from "./platform-project.ts";
 
 const BUILDER = "https://ci.example.org/release";
 const policy = ({ approvals = 1, approver = "approver", builder = BUILDER, more = "" } = {}): string => `
@@ -24,24 +31,7 @@ let published = "";
 beforeAll(async () => {
   published = path.join(temporaryDir(), "published");
   platform = await platformProject({ publishes: { kernel: published } });
-  kernel = path.join(temporaryDir(), "kernel");
-  git(path.dirname(kernel), "clone", "--quiet", platform.remote("kernel"), "kernel");
-  writeProject(
-    `
-name: kernel
-version: "0.1.0"
-trees: { root: { from: [{ dir: ./root }] } }
-images: { kernel: { kind: tar, tree: root, compress: none } }
-keys: { maker: { file: ./keys/maker, type: p256 } }
-publish: { kernel: { image: kernel, to: "${published}", attest: { key: maker, builder: "${BUILDER}" } } }
-`,
-    { "root/hello": "hello\n", ".gitignore": "/keys/\n/out/\n/data of the user/\n" },
-    kernel,
-  );
-  expect((await runCli(["keys", "init"], { cwd: kernel })).exit).toBe(0);
-  git(kernel, "add", "--all");
-  git(kernel, "commit", "--quiet", "-m", "feat: a kernel");
-  git(kernel, "push", "--quiet", "origin", "HEAD:main");
+  kernel = await attestingMaker(platform, { to: published, builder: BUILDER });
   await publish(testSession(kernel), { names: [], dryRun: false });
   fs.copyFileSync(path.join(kernel, "keys/maker.crt"), path.join(platform.dir, "maker.crt"));
   await release("v0.1.0");
@@ -49,9 +39,7 @@ publish: { kernel: { image: kernel, to: "${published}", attest: { key: maker, bu
 
 async function release(version: string): Promise<void> {
   await platform.json("release", "new", version);
-  for (const name of ["test", "staging"]) await platform.json("promote", name, version);
-  await platform.json("approve", "prod", version, "--key", "keys/approver");
-  await platform.json("promote", "prod", version);
+  await promoteToProd(platform, version);
 }
 
 async function look(ref = "env:prod", text = policy()) {

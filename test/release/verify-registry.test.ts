@@ -5,8 +5,7 @@ import { expect, test } from "vitest";
 import type { Link } from "../../src/verify/link.ts";
 import { documentOf, runCli } from "../support/cli.ts";
 import { dockerRegistry } from "../support/registry.ts";
-import { temporaryDir, writeProject } from "../support/test-session.ts";
-import { git, platformProject } from "./platform-project.ts";
+import { attestingMaker, platformProject, promoteToProd } from "./platform-project.ts";
 
 const BUILDER = "https://ci.example.org/release";
 
@@ -18,35 +17,19 @@ test("verify env:prod over oci://, and what breaks it", async () => {
     ...{ record: `oci://${host}/releases`, publishes: { kernel: `oci://${host}/kernel` } },
     ...{ more: registries, env },
   });
-  const kernel = path.join(temporaryDir(), "kernel");
-  git(path.dirname(kernel), "clone", "--quiet", platform.remote("kernel"), "kernel");
-  writeProject(
-    `
-name: kernel
-version: "0.1.0"
-trees: { root: { from: [{ dir: ./root }] } }
-images: { kernel: { kind: tar, tree: root, compress: none } }
-keys: { maker: { file: ./keys/maker, type: p256 }, other: { file: ./keys/other, type: p256 } }
-publish: { kernel: { image: kernel, to: "oci://${host}/kernel", attest: { key: maker, builder: "${BUILDER}" } } }
-${registries}
-`,
-    { "root/hello": "hello\n", ".gitignore": "/keys/\n/out/\n/data of the user/\n" },
-    kernel,
-  );
+  const kernel = await attestingMaker(platform, {
+    to: `oci://${host}/kernel`,
+    builder: BUILDER,
+    more: registries,
+    env,
+  });
   const user = { cwd: kernel, env };
-  const keys = await runCli(["keys", "init"], user);
-  expect(keys.exit, keys.stderr).toBe(0);
-  git(kernel, "add", "--all");
-  git(kernel, "commit", "--quiet", "-m", "feat: a kernel");
-  git(kernel, "push", "--quiet", "origin", "HEAD:main");
   const published = await runCli(["publish", "--json"], user);
   expect(published.exit, published.stderr).toBe(0);
   const [{ digest }] = documentOf(published).published;
 
   await platform.json("release", "new", "v0.1.0");
-  for (const name of ["test", "staging"]) await platform.json("promote", name, "v0.1.0");
-  await platform.json("approve", "prod", "v0.1.0", "--key", "keys/approver");
-  await platform.json("promote", "prod", "v0.1.0");
+  await promoteToProd(platform, "v0.1.0");
 
   for (const name of ["maker", "other"])
     fs.copyFileSync(path.join(kernel, `keys/${name}.crt`), path.join(platform.dir, `${name}.crt`));
