@@ -68,10 +68,9 @@ async function sweepAt(
   return sweepPlace(place, { beside: BESIDE, signal: session.signal, dryRun });
 }
 
-const DONE = { "set aside": "set aside", removed: "removed", "put back": "put back" } as const;
 const WOULD = { "set aside": "would set aside", removed: "would remove", "put back": "would put back" } as const;
 
 function describe({ to, path, size, action }: SweptHere, dryRun: boolean): string {
   if (action === "left") return `${path} stays at ${to}: its registry removes nothing`;
-  return `${(dryRun ? WOULD : DONE)[action]} ${path}${size === 0 ? "" : ` (${formatSize(size)})`} at ${to}`;
+  return `${dryRun ? WOULD[action] : action} ${path}${size === 0 ? "" : ` (${formatSize(size)})`} at ${to}`;
 }
