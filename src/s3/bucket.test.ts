@@ -28,6 +28,26 @@ test("a server that stays busy ends the attempts", async () => {
   expect([requests.length, dead.requests.length]).toEqual([3, 2]);
 });
 
+test("a bucket is believed to be gone when the server says so again, and later when it was there before", async () => {
+  const NONE = { status: 404, code: "NoSuchBucket" };
+  const unknown = { code: "BUCKET_UNKNOWN", message: expect.stringContaining("has no bucket b") };
+  const never = await faultyStore(Array(9).fill(NONE));
+  await expect(putObject(never.bucket, "k", { body })).rejects.toMatchObject(unknown);
+  expect(never.requests).toHaveLength(2);
+  const once = await faultyStore([NONE]);
+  expect((await putObject(once.bucket, "k", { body })).repeated).toBe(false); // Nothing was done by the first.
+  expect(once.requests).toHaveLength(2);
+  const reasons: string[] = [];
+  const known = await faultyStore([undefined, NONE, BUSY, NONE, undefined, ...Array(9).fill(NONE)], {
+    ...{ attempts: 4, emit: (event) => void (event.type === "retry" && reasons.push(event.reason)) },
+  });
+  await putObject(known.bucket, "k", { body });
+  expect((await getObject(known.bucket, "k", { maxSize: 99 }))?.toString()).toBe("content");
+  expect(reasons).toEqual(["404 NoSuchBucket", "503 SlowDown", "404 NoSuchBucket"]);
+  await expect(getObject(known.bucket, "k", { maxSize: 99 })).rejects.toMatchObject(unknown);
+  expect(known.requests).toHaveLength(1 + 4 + 4);
+});
+
 test("Retry-After is kept", async () => {
   const waits: number[] = [];
   const { bucket } = await faultyStore([{ ...BUSY, retryAfter: 1 }], {

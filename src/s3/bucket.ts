@@ -74,6 +74,8 @@ export class Bucket {
   /** How far the server's clock is ahead of ours, in milliseconds. */
   #ahead = 0;
   #serverTime: number | undefined;
+  /** The server has done something with the bucket for us. */
+  #isThere = false;
   readonly #clock: () => number;
   #credentials: Promise<S3Credentials | undefined> | undefined;
   #expires = Number.POSITIVE_INFINITY;
@@ -110,21 +112,25 @@ export class Bucket {
   async send(asked: BucketRequest): Promise<Answer> {
     const { attempts = 6, backoffMs = 500, emit, signal } = this.#options;
     const mended = new Set<string>();
-    for (let attempt = 1; ; attempt++) {
+    for (let [attempt, denials] = [1, 0]; ; attempt++) {
       let waitMs = backoffMs * 2 ** (attempt - 1);
       let reason: string;
       let failure: unknown;
       try {
         const response = await this.#once(asked);
+        if (response.status < 300) this.#isThere = true;
         if (response.status < 300 || asked.accept?.includes(response.status))
-          return { response, repeated: attempt > 1 };
+          return { response, repeated: attempt - denials > 1 };
         const problem = await readProblem(response);
         if (this.#mend(problem, mended)) {
           attempt--; // It was answered, and not done: this is no repetition.
           continue;
         }
         failure = refusalError(problem, { ...this.#names(), what: asked.what, credentials: await this.#identity() });
-        if (!isBusy(problem)) throw failure;
+        // Swift says so, too, while its account server does not answer: it is asked once more, and longer where it knew the bucket.
+        const isDenied = problem.code === "NoSuchBucket";
+        if (isDenied) denials++;
+        if (isDenied ? denials > 1 && !this.#isThere : !isBusy(problem)) throw failure;
         waitMs = Math.max(waitMs, Math.min(retryAfterSeconds(problem.headers), 60) * 1000);
         reason = `${problem.status} ${problem.code}`.trim();
       } catch (error) {
