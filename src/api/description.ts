@@ -155,7 +155,8 @@ async function initramfsParts(
       if (format === "none") return plain ? { facts, parts: [...parts.values()] } : undefined;
       facts.compression = format;
       const chunks: Uint8Array[] = [];
-      for await (const chunk of decompress([rest], { what: "initramfs", maxSize: MAX_UNPACKED })) chunks.push(chunk);
+      const limits = { what: "initramfs", maxSize: MAX_UNPACKED, padded: true };
+      for await (const chunk of decompress([rest], limits)) chunks.push(chunk);
       const unpacked = Buffer.concat(chunks);
       facts.unpacked = String(unpacked.length);
       for (const entry of readNewc(unpacked).entries) parts.set(entry.path, cpioPart(entry, unpacked));

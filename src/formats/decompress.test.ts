@@ -7,7 +7,10 @@ import { decompress } from "./decompress.ts";
 
 const text = Buffer.from("some text that repeats, ".repeat(20_000));
 
-async function unpack(bytes: Uint8Array, options: { step?: number; maxSize?: number } = {}): Promise<Buffer> {
+async function unpack(
+  bytes: Uint8Array,
+  options: { step?: number; maxSize?: number; padded?: boolean } = {},
+): Promise<Buffer> {
   const { step = 64 * 1024, ...rest } = options;
   const chunks = Array.from({ length: Math.ceil(bytes.length / step) }, (_, i) =>
     bytes.subarray(i * step, (i + 1) * step),
@@ -32,6 +35,21 @@ describe("decompress", () => {
         );
     const two = Buffer.concat([zstdCompressSync(text), zstdCompressSync(text)]);
     await expect(unpack(two)).rejects.toThrow(/more data behind the first frame/);
+  });
+
+  it("takes zeros behind the data where they are padding, and nothing else", async () => {
+    for (const bytes of [gzipSync(text), zstdCompressSync(text)])
+      for (const zeros of [0, 1, 3])
+        for (const step of [1, bytes.length, bytes.length + 1, bytes.length + zeros]) {
+          const padded = Buffer.concat([bytes, Buffer.alloc(zeros)]);
+          expect((await unpack(padded, { step, padded: true })).equals(text)).toBe(true);
+        }
+    const whole = zstdCompressSync(text);
+    for (const more of [Buffer.alloc(4), Buffer.from([0, 0, 1]), Buffer.from([1])])
+      await expect(unpack(Buffer.concat([whole, more]), { padded: true })).rejects.toThrow(/behind the first frame/);
+    for (let length = whole.length - 8; length < whole.length; length++)
+      await expect(unpack(whole.subarray(0, length), { padded: true })).rejects.toThrow("damaged zstd data");
+    await expect(unpack(Buffer.concat([whole, Buffer.alloc(1)]))).rejects.toThrow(/behind the first frame/);
   });
 
   it("stops at the limit", async () => {

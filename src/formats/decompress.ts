@@ -12,17 +12,25 @@ export function detectCompression(head: Uint8Array): CompressionFormat {
   return "none";
 }
 
+export interface DecompressOptions {
+  readonly what: string;
+  /** Bytes. */
+  readonly maxSize?: number;
+  /** Up to three zeros may follow, as behind each segment of an initramfs. */
+  readonly padded?: boolean;
+}
+
 /** Throws FORMAT_INVALID when the stream is damaged, LIMIT_EXCEEDED when it unpacks to more than `maxSize` bytes. */
 export async function* decompress(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  options: { what: string; maxSize?: number },
+  options: DecompressOptions,
 ): AsyncGenerator<Uint8Array> {
-  const { what, maxSize = 64 * 2 ** 30 } = options;
+  const { what, maxSize = 64 * 2 ** 30, padded = false } = options;
   const { head, rest } = await peek(chunks);
   const format = detectCompression(head);
   let size = 0;
   try {
-    for await (const chunk of decoder(format, rest)) {
+    for await (const chunk of decoder(format, rest, padded)) {
       size += chunk.length;
       if (size > maxSize) throw new BootwrightError("LIMIT_EXCEEDED", `${what}: unpacks to more than ${maxSize} bytes`);
       yield chunk;
@@ -35,12 +43,16 @@ export async function* decompress(
   }
 }
 
-async function* decoder(format: CompressionFormat, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* decoder(
+  format: CompressionFormat,
+  chunks: AsyncIterable<Uint8Array>,
+  padded: boolean,
+): AsyncGenerator<Uint8Array> {
   switch (format) {
     case "gzip":
       return yield* through(chunks, createGunzip({ chunkSize: 256 * 1024 }));
     case "zstd":
-      return yield* oneFrame(chunks);
+      return yield* oneFrame(padded ? withoutShortEnd(chunks) : chunks, padded ? MOST_PADDING : 0);
     case "xz": {
       const { XzReadableStream } = (await import("xz-decompress")).default;
       const web = Readable.toWeb(Readable.from(chunks, { objectMode: false })) as ConstructorParameters<
@@ -59,19 +71,35 @@ async function* decoder(format: CompressionFormat, chunks: AsyncIterable<Uint8Ar
 }
 
 /** Node's stream silently stops at the end of the first frame (https://github.com/nodejs/node/issues/64741): say so instead. */
-async function* oneFrame(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* oneFrame(chunks: AsyncIterable<Uint8Array>, padding: number): AsyncGenerator<Uint8Array> {
   let fed = 0;
   let whole = false;
+  let last: Uint8Array = new Uint8Array(0);
   const counted = async function* () {
     for await (const chunk of chunks) {
       fed += chunk.length;
+      last = chunk;
       yield chunk;
     }
     whole = true;
   };
   const decompressor = createZstdDecompress({ chunkSize: 256 * 1024 });
   yield* through(counted(), decompressor);
-  if (!whole || decompressor.bytesWritten !== fed) throw new Error("more data behind the first frame");
+  const behind = fed - decompressor.bytesWritten;
+  if (!whole || behind > padding || last.subarray(last.length - behind).some((byte) => byte !== 0))
+    throw new Error("more data behind the first frame");
+}
+
+const MOST_PADDING = 3;
+
+/** The same bytes, with no chunk at the end that could be padding alone: the decompressor would not ask for it. */
+async function* withoutShortEnd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array = new Uint8Array(0);
+  for await (const chunk of chunks) {
+    if (chunk.length > MOST_PADDING && held.length > 0) yield held;
+    held = chunk.length > MOST_PADDING ? chunk : Buffer.concat([held, chunk]);
+  }
+  if (held.length > 0) yield held;
 }
 
 async function* through(chunks: AsyncIterable<Uint8Array>, transform: Transform): AsyncGenerator<Uint8Array> {

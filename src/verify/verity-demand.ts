@@ -98,7 +98,7 @@ export async function readInitramfsTable(initrd: ByteSource, what: string): Prom
   if (detectCompression(plain.rest) === "none")
     throw new BootwrightError("UNSUPPORTED", `${what}: an initramfs of a kind that is not read (gzip, zstd, xz are)`);
   const packed = readChunks(initrd, { offset: at, length: initrd.size - at, format: what });
-  const unpacked = new ByteStream(decompress(packed, { what, maxSize: MAX_UNPACKED }), what);
+  const unpacked = new ByteStream(decompress(packed, { what, maxSize: MAX_UNPACKED, padded: true }), what);
   const found = await findInNewc(unpacked, options);
   if (found.rest.length > 0) throw new BootwrightError("UNSUPPORTED", `${what}: something behind the archive`);
   // What comes later replaces what was there.
