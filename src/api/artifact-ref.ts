@@ -40,7 +40,7 @@ export function openArtifact(ref: string, context: RefContext): OpenArtifact {
     : looksLikePath
       ? undefined
       : byName(ref, context);
-  if (artifact !== undefined) return open(artifact, { label: ref, store: context.store });
+  if (artifact !== undefined) return openStored(artifact, { label: ref, store: context.store });
   const stat = fs.statSync(file, { throwIfNoEntry: false });
   if (stat?.isFile()) return { kind: "file", label: ref, hash: undefined, source: openFileSource(file) };
   if (looksLikePath)
@@ -56,7 +56,7 @@ export function openArtifact(ref: string, context: RefContext): OpenArtifact {
   });
 }
 
-function open(artifact: Artifact, { label, store }: { label: string; store: Store }): OpenArtifact {
+export function openStored(artifact: Artifact, { label, store }: { label: string; store: Store }): OpenArtifact {
   if (artifact.kind === "tree") return { kind: "tree", label, hash: artifact.hash, tree: store.getTree(artifact) };
   // The digest of such a file is that of its bytes, which takes reading them.
   if (artifact.kind === "extents")

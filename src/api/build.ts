@@ -12,6 +12,7 @@ import { orderStages } from "../stage/graph.ts";
 import { type RunReport, runStages } from "../stage/scheduler.ts";
 import type { AnyStage, OutputRef } from "../stage/stage.ts";
 import type { Artifact } from "../store/artifact.ts";
+import { requireBudgets } from "./budget.ts";
 import { linkOutput } from "./output.ts";
 import { projectResolver } from "./pins.ts";
 import { openProject, type Project, type ProjectPlan, planPinned } from "./project.ts";
@@ -84,6 +85,7 @@ export async function buildImages(
   const whole = plan.images.map((image) => (options.digests ? wholeFile(plan.ctx, image) : undefined) ?? image.output);
   const targets = [...plan.images.map((image) => image.output), ...whole, ...extras].map((ref) => ref.stage);
   const run = await runPlanned(project, targets);
+  await requireBudgets(plan.ctx, { store: project.store, run });
   const output = options.output === undefined ? undefined : path.resolve(project.session.cwd, options.output);
   if (output !== undefined && plan.images.length > 1 && path.extname(output) !== "")
     throw new BootwrightError("USAGE", "--output names a file, but there are several images", {

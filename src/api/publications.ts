@@ -13,6 +13,7 @@ import type { RunReport } from "../stage/scheduler.ts";
 import type { OutputRef } from "../stage/stage.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
 import type { BuiltProvenance } from "./attest-published.ts";
+import { requireBudgets } from "./budget.ts";
 import { imageFileName, runPlanned } from "./build.ts";
 import { type Project, planPinnedWith } from "./project.ts";
 import { buildFacts } from "./provenance.ts";
@@ -41,7 +42,7 @@ export async function buildPublications(
   const facts = await Promise.all(
     entries.map(({ entry }) => entry.attest && buildFacts(project, { builder: entry.attest.builder })),
   );
-  const { planned } = await planPinnedWith(project, (ctx) =>
+  const { planned, ctx } = await planPinnedWith(project, (ctx) =>
     entries.map(({ name, entry }, i) => {
       const publication = planPublication(ctx, entry.image);
       const stated = facts[i] && planProvenance(ctx, publication.image, facts[i]);
@@ -55,6 +56,7 @@ export async function buildPublications(
     ...(image.named === undefined ? [] : [image.named.release.stage]),
   ]);
   const run = await runPlanned(project, targets);
+  await requireBudgets(ctx, { store, run });
   const { wanted, dir } = requestSignatures(project, { targets, run, all: false });
   if (wanted.length > 0)
     throw new BootwrightError("SIGNATURE_INVALID", `not signed, and so not published: ${describeWanted(wanted)}`, {

@@ -119,8 +119,8 @@ export const ERROR_CODES = {
   },
   BUDGET_EXCEEDED: {
     exit: "program",
-    title: "A tree is larger than its budget",
-    help: "The ten largest files are listed; `bootwright inspect tree:NAME --size` tells more of a tree that still fits. Leave files out with `remove`, or raise `budget`.",
+    title: "A tree or an image is larger than its budget",
+    help: "What takes the most is listed, and out/ is as it was; `bootwright inspect NAME --size` tells more of a tree or an image that still fits. Leave files out with `remove`, or raise `budget`.",
   },
   HOST_TOOL_MISSING: {
     exit: "host",

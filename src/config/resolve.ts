@@ -4,6 +4,7 @@ import type { KernelConfig } from "../kernel/schema.ts";
 import type { MachineConfig } from "../vm/schema.ts";
 import { addonIssues } from "./addons.ts";
 import { isBootable } from "./bootable.ts";
+import { budgetIssues } from "./budget.ts";
 import { type ResolvedCatalog, resolveCatalogs } from "./catalogs.ts";
 import type { ConfigIssue } from "./issue.ts";
 import { menuIssues } from "./menu.ts";
@@ -148,6 +149,7 @@ export function resolveReferences(config: ProjectOutput): Resolved {
   issues.push(
     ...verityIssues(config),
     ...menuIssues(config),
+    ...budgetIssues(config),
     ...addonIssues(config),
     ...updateIssues,
     ...publishIssues(config),

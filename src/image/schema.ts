@@ -333,33 +333,48 @@ const file = z
 
 const cpio = z.strictObject({ kind: z.literal("cpio"), initramfs });
 
+const budget = sizeText()
+  .transform(parseSize)
+  .optional()
+  .describe(
+    "What it may take when it is done: a build past that fails, and lists what takes the most. Of a raw disk, empty space does not count.",
+  );
+
+/** With what every kind has. `never`: the type cannot know that no kind has a budget of its own. */
+const image = <S extends z.core.$ZodShape>(schema: z.ZodObject<S, z.core.$strict>, description: string) =>
+  schema.safeExtend<{ budget: typeof budget }>({ budget } as never).describe(description);
+
 export const imageSchema = z.discriminatedUnion("kind", [
-  ukiSchema.describe("One EFI file on systemd's stub: kernel, initramfs and command line."),
-  addonSchema.describe(
+  image(ukiSchema, "One EFI file on systemd's stub: kernel, initramfs and command line."),
+  image(
+    addonSchema,
     "A further command line for a UKI, signed apart from it: what differs between machines that start the same UKI.",
   ),
-  efiSchema.describe("The default boot file of a machine: BOOTX64.EFI or BOOTAA64.EFI."),
-  esp.describe("An EFI system partition."),
-  disk.describe("A whole disk: GUID partition table and EFI system partition. Also a USB stick."),
-  update.describe(
+  image(efiSchema, "The default boot file of a machine: BOOTX64.EFI or BOOTAA64.EFI."),
+  image(esp, "An EFI system partition."),
+  image(disk, "A whole disk: GUID partition table and EFI system partition. Also a USB stick."),
+  image(
+    update,
     "A directory with the images of a release and their signed manifest: what machines with two slots take.",
   ),
-  tar.describe("A tree as a tar archive."),
-  squashfs.describe("A tree as a read-only, compressed file system."),
-  erofs.describe("A tree as a read-only file system, not compressed: quick to make and to read."),
-  ext4.describe("A tree as a file system that can be written, unless `verity` makes it read-only."),
-  oci.describe("A tree as a container image: an OCI image layout, as a directory."),
-  iso.describe("An ISO image that boots by UEFI, from a CD and from a stick."),
-  microvm.describe(
+  image(tar, "A tree as a tar archive."),
+  image(squashfs, "A tree as a read-only, compressed file system."),
+  image(erofs, "A tree as a read-only file system, not compressed: quick to make and to read."),
+  image(ext4, "A tree as a file system that can be written, unless `verity` makes it read-only."),
+  image(oci, "A tree as a container image: an OCI image layout, as a directory."),
+  image(iso, "An ISO image that boots by UEFI, from a CD and from a stick."),
+  image(
+    microvm,
     "A directory that QEMU's microvm, Firecracker and cloud-hypervisor run: kernel, root disk, their configurations.",
   ),
-  pxe.describe("A directory to boot from over the network, as the root of a TFTP or HTTP server."),
-  checksums.describe("SHA256SUMS: the digests of images, for `sha256sum -c`."),
-  veritySignature.describe("The signature of a verified image's root hash: detached PKCS #7, DER."),
-  verityTree.describe("The hash tree of a verified image, for a partition of its own."),
-  kernelImage.describe("A directory for direct boot: kernel, initrd, cmdline."),
-  cpio.describe("The initramfs file itself."),
-  file.describe(
+  image(pxe, "A directory to boot from over the network, as the root of a TFTP or HTTP server."),
+  image(checksums, "SHA256SUMS: the digests of images, for `sha256sum -c`."),
+  image(veritySignature, "The signature of a verified image's root hash: detached PKCS #7, DER."),
+  image(verityTree, "The hash tree of a verified image, for a partition of its own."),
+  image(kernelImage, "A directory for direct boot: kernel, initrd, cmdline."),
+  image(cpio, "The initramfs file itself."),
+  image(
+    file,
     "A file that is there already, as it is: of the host, from an address, or of another project's release. For ISOs, partitions and EFI system partitions.",
   ),
 ]);

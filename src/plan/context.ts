@@ -126,6 +126,11 @@ export class PlanContext {
     return source;
   }
 
+  /** Whether `once` has made it. */
+  has(name: string): boolean {
+    return this.#memo.has(name);
+  }
+
   /** One stage for one thing, however often it is used. */
   once<T>(name: string, make: () => T): T {
     if (!this.#memo.has(name)) this.#memo.set(name, make());

@@ -3,14 +3,14 @@ import { BootwrightError } from "../base/errors.ts";
 import { type PartitionType, partitionType } from "../formats/partition-types.ts";
 import { convertCommand } from "../image/disk-format.ts";
 import type { DiskPartition, PartitionContent } from "../image/disk-partition.ts";
-import { diskStage } from "../image/disk-stage.ts";
+import { diskStage, treeInput } from "../image/disk-stage.ts";
 import { fixedIdentityStage } from "../image/fixed-identity.ts";
 import { commandStage } from "../stage/command.ts";
 import { blobOf, extentsOf, type OutputRef } from "../stage/stage.ts";
 import type { BlobArtifact, ExtentsArtifact } from "../store/artifact.ts";
 import type { PlanContext } from "./context.ts";
 import { espDefaults } from "./efi-images.ts";
-import { espContents, type Find } from "./esp-contents.ts";
+import { espContents, espFiles, type Find } from "./esp-contents.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
 import { toolrootTree } from "./sources.ts";
 import { squashfsOf } from "./tree-images.ts";
@@ -34,15 +34,19 @@ export function planDisk(
     ...Object.entries(image.partitions).map(([label, part]) => extraPartition(ctx, { name, label, part, find })),
     ...dataPartition(ctx, image),
   ];
+  const espLabel = image.layout === undefined ? undefined : "esp-a";
   const disk = diskStage({
     ...espDefaults(ctx),
     name: format === "raw" ? `disk:${name}` : `disk-raw:${name}`,
-    ...{ boot, files, espSize, partitions, size, sectorSize },
-    espLabel: image.layout === undefined ? undefined : "esp-a",
+    ...{ boot, files, espSize, partitions, size, sectorSize, espLabel },
   });
+  const contents = [
+    ...espFiles(ctx, { boot, files, label: espLabel ?? "ESP" }),
+    ...partitions.flatMap(partitionContent),
+  ];
   const fileName = `${name}.${SUFFIX[format]}`;
   const output = inFormat(ctx, { name, fileName, format, raw: extentsOf(disk, "image") });
-  return { ...common, kind: "disk", output, fileName, sectorSize, diskFormat: format, esp: () => output };
+  return { ...common, kind: "disk", output, fileName, sectorSize, diskFormat: format, contents, esp: () => output };
 }
 
 /** The raw disk in a hypervisor's format, by qemu-img; then what it draws by lot is replaced. */
@@ -63,6 +67,11 @@ function inFormat(
   if (format === "qcow2") return image;
   const { seed, epoch } = ctx.config;
   return blobOf(fixedIdentityStage({ name: `disk:${name}`, image, format, fileName, seed, epoch }), "image");
+}
+
+function partitionContent({ label, content }: DiskPartition): NonNullable<PlannedImage["contents"]> {
+  const input = content.kind === "file" ? content.file : treeInput(content);
+  return input === undefined ? [] : [{ name: label, content: input }];
 }
 
 function rootPartition(ctx: PlanContext, { name, image }: { name: string; image: DiskSection }): DiskPartition[] {

@@ -26,6 +26,16 @@ export interface EspContents {
   readonly common: Pick<PlannedImage, "name" | "direct" | "agent">;
 }
 
+/** All that lies on it, for `PlannedImage.contents`. */
+export const espFiles = (
+  ctx: PlanContext,
+  { boot, files, label }: Pick<EspContents, "boot" | "files"> & { label: string },
+): NonNullable<PlannedImage["contents"]> =>
+  [{ path: efiBootPath(architecture(ctx)), content: boot }, ...files].map(({ path, content }) => ({
+    name: `${label}/${path}`,
+    content,
+  }));
+
 export interface EspWish {
   readonly name: string;
   /** The first image is what firmware starts, unless a menu says otherwise. */

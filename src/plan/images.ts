@@ -17,6 +17,12 @@ import { planArchive, planOci, planVerityTree } from "./tree-images.ts";
 import { planUpdate } from "./updates.ts";
 import { planVeritySignature } from "./verity-signature.ts";
 
+/** Those with a `budget` among the images that were planned, for themselves or as part of another. */
+export const budgetedImages = (ctx: PlanContext): readonly { image: PlannedImage; budget: number }[] =>
+  Object.entries(ctx.config.images).flatMap(([name, { budget }]) =>
+    budget === undefined || !ctx.has(`image:${name}`) ? [] : { image: planImage(ctx, name), budget },
+  );
+
 export function planImage(ctx: PlanContext, name: string): PlannedImage {
   return ctx.once(`image:${name}`, () => {
     const names = Object.keys(ctx.config.images);

@@ -9,7 +9,7 @@ import { blobOf, type OutputRef, treeOf } from "../stage/stage.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
 import type { PlanContext } from "./context.ts";
 import { bootEsp, espDefaults } from "./efi-images.ts";
-import { espContents, type Find } from "./esp-contents.ts";
+import { espContents, espFiles, type Find } from "./esp-contents.ts";
 import type { ImageSection, PlannedImage } from "./planned-image.ts";
 import { toolrootTree } from "./sources.ts";
 import { wholeFile } from "./whole-file.ts";
@@ -58,7 +58,11 @@ export function planIso(
     outputs: ["image"],
   });
   const output = blobOf(iso, "image");
-  return { ...common, kind: "iso", output, fileName: `${name}.iso`, optical: true, esp: () => output };
+  const contents = [
+    ...espFiles(ctx, { boot, files: [], label: "ESP" }),
+    ...payload.map(({ path, content }) => ({ name: path, content })),
+  ];
+  return { ...common, kind: "iso", output, fileName: `${name}.iso`, optical: true, contents, esp: () => output };
 }
 
 export function planNetboot(

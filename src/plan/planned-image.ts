@@ -1,6 +1,6 @@
 /** What planning says of an image: what to build, and the ways in which it can be booted. */
 import type { ResolvedConfig } from "../config/resolved.ts";
-import type { BlobInput, OutputRef } from "../stage/stage.ts";
+import type { BlobInput, Input, OutputRef } from "../stage/stage.ts";
 import type { BlobArtifact, ExtentsArtifact, TreeArtifact } from "../store/artifact.ts";
 
 export type ImageSection<
@@ -41,6 +41,8 @@ export interface PlannedImage {
   readonly rootHash?: OutputRef<BlobArtifact>;
   /** Of an add-on: the UKI that it lies beside. */
   readonly addonOf?: string;
+  /** What lies in it and under which name, where the finished image does not show it to `inspect`. */
+  readonly contents?: readonly { readonly name: string; readonly content: Input }[];
   /** A FAT image that firmware boots from; made only when it is booted that way. */
   readonly esp?: () => OutputRef<BlobArtifact | ExtentsArtifact>;
 }
