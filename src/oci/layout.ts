@@ -5,6 +5,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { BootwrightError, ioError } from "../base/errors.ts";
+import { formatError } from "../formats/byte-reader.ts";
 import { detectCompression } from "../formats/decompress.ts";
 import { safePath } from "../formats/filetree.ts";
 import {
@@ -24,6 +25,7 @@ import {
   REF_NAME,
   verifyOciBlob,
 } from "../formats/oci.ts";
+import { parsePax } from "../formats/pax.ts";
 import { isZeroBlock, parseTarHeader, TAR_BLOCK } from "../formats/tar-header.ts";
 
 /** A file of the layout: a whole file on the host, or a part of the tar. */
@@ -219,13 +221,14 @@ function open(file: string): number {
   }
 }
 
-/** Plain files of a tar by name, contents skipped. Layouts have short names: extended headers are passed over. */
+/** Plain files of a tar by name, contents skipped. Layouts have short names: of extended headers only sizes over 8 GiB are read. */
 function tarMembers(label: string, file: string): ReadonlyMap<string, Place> {
   const fd = open(file);
   try {
     const members = new Map<string, Place>();
     const end = fs.fstatSync(fd).size;
     const block = Buffer.alloc(TAR_BLOCK);
+    let large: number | undefined;
     for (let at = 0, count = 0; at + TAR_BLOCK <= end; count++) {
       fs.readSync(fd, block, 0, TAR_BLOCK, at);
       if (at === 0 && detectCompression(block) !== "none")
@@ -235,15 +238,26 @@ function tarMembers(label: string, file: string): ReadonlyMap<string, Place> {
       if (isZeroBlock(block)) break;
       if (count === MAX_MEMBERS)
         throw new BootwrightError("LIMIT_EXCEEDED", `${label}: more than ${MAX_MEMBERS} files in the tar of a layout`);
-      const { typeflag, name, size } = parseTarHeader(block, at);
+      const { typeflag, name, ...header } = parseTarHeader(block, at);
+      const size = large ?? header.size;
+      large = undefined;
       if (size < 0 || at + TAR_BLOCK + size > end)
         throw new BootwrightError("FORMAT_INVALID", `${label}: offset ${at}: the archive is cut off`);
-      if (typeflag === "0" || typeflag === "\0")
-        members.set(safePath(name, label), { file, offset: at + TAR_BLOCK, size });
+      const place = { file, offset: at + TAR_BLOCK, size };
+      if (typeflag === "0" || typeflag === "\0") members.set(safePath(name, label), place);
+      if (typeflag === "x") large = paxSize(readSmall(place, label), place.offset);
       at += TAR_BLOCK + Math.ceil(size / TAR_BLOCK) * TAR_BLOCK;
     }
     return members;
   } finally {
     fs.closeSync(fd);
   }
+}
+
+function paxSize(bytes: Uint8Array, at: number): number | undefined {
+  const record = parsePax(bytes, at).findLast(({ key }) => key === "size");
+  if (record === undefined) return undefined;
+  const text = Buffer.from(record.value).toString("latin1");
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw formatError("pax header", at, "a size");
 }
