@@ -5,7 +5,9 @@ import type { ResolvedConfig } from "../config/resolved.ts";
 import type { PlannedImage } from "../plan/planned-image.ts";
 import { planProvenance } from "../plan/provenance.ts";
 import { planPublication } from "../plan/publications.ts";
+import { publishedFile } from "../plan/published-file.ts";
 import { wholeFile } from "../plan/whole-file.ts";
+import { endingOf } from "../publish/ending.ts";
 import { FILE_NAME } from "../publish/state.ts";
 import type { NewFile } from "../publish/target.ts";
 import { fillTemplate, type TemplateValues } from "../publish/template.ts";
@@ -45,8 +47,11 @@ export async function buildPublications(
   const { planned, ctx } = await planPinnedWith(project, (ctx) =>
     entries.map(({ name, entry }, i) => {
       const publication = planPublication(ctx, entry.image);
-      const stated = facts[i] && planProvenance(ctx, publication.image, facts[i]);
-      return { name, entry, stated, ...publication, whole: wholeFile(ctx, publication.image) };
+      const image = publishedFile(ctx, publication.image);
+      // A registry has a container image under its own digest, other places a file under the file's.
+      const known = entry.to.startsWith("oci://") ? publication.image : image;
+      const stated = facts[i] && planProvenance(ctx, known, facts[i]);
+      return { name, entry, stated, ...publication, image, whole: wholeFile(ctx, image) };
     }),
   );
   const targets = planned.flatMap(({ image, release, stated, whole }) => [
@@ -69,7 +74,7 @@ export async function buildPublications(
         "UNSUPPORTED",
         `publish.${name}: the image ${image.name} is a directory; files are published`,
         {
-          hint: "publish an image that is one file: kind uki, efi, iso, disk, squashfs, tar …",
+          hint: "publish an image that is one file (kind uki, efi, iso, disk, squashfs, tar …) or a container image (oci)",
         },
       );
     const kernel =
@@ -81,7 +86,7 @@ export async function buildPublications(
       image: image.name,
       kind: image.kind,
       version: config.version ?? "",
-      arch: config.arch,
+      arch: image.arch ?? config.arch,
       kernel,
     };
     const words = { ...about, name: config.name, key: key.slice(0, 8), sha256 };
@@ -103,7 +108,7 @@ export async function buildPublications(
 /** The name under out/, where the config gives one; else the ending alone. */
 const ownName = (image: PlannedImage, built: { project: Project; run: RunReport; key: string }) => ({
   whole: image.named === undefined ? undefined : imageFileName(image, built),
-  ending: (/(\.tar)?\.[A-Za-z][A-Za-z0-9]*$/.exec(image.fileName)?.[0] ?? "").toLowerCase(),
+  ending: endingOf(image.fileName).toLowerCase(),
 });
 
 interface NameParts {

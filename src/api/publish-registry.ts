@@ -1,8 +1,9 @@
-/** Publishes into a repository of a registry: each file an artifact under its digest, and tags that lead to it. */
+/** Publishes into a repository of a registry: each file an artifact under its digest, a container image itself, and tags that lead to it. */
 import { BootwrightError, hasCode } from "../base/errors.ts";
 import type { Place } from "../base/place.ts";
-import { localArtifact } from "../oci/artifact.ts";
+import { type LocalArtifact, localArtifact } from "../oci/artifact.ts";
 import { type CopyEvent, copyContent } from "../oci/copy.ts";
+import { openLayoutSource } from "../oci/layout-content.ts";
 import { deleteManifest, getManifest, headManifest, putManifest } from "../oci/manifests.ts";
 import { parseReference } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
@@ -76,9 +77,17 @@ export function repositoryTarget(
       if ((await headManifest(registry, tag(name)))?.hash === file.digest) return;
       await putManifest(registry, tag(name), await getManifest(registry, digest(file.digest)));
     },
-    async remove(file) {
+    async remove(file, { isListed }) {
+      // The same container image is the same digest under each of its names.
+      if (await isListed()) return false;
       try {
-        return await deleteManifest(registry, digest(file.digest));
+        const there = await headManifest(registry, digest(file.digest));
+        if (there === undefined) return true;
+        const document = await getManifest(registry, digest(file.digest));
+        const removed = await deleteManifest(registry, digest(file.digest));
+        // Who publishes it anew looks for it behind naming it, we look for the name behind removing it: one sees the other.
+        if (removed && (await isListed())) await putManifest(registry, digest(file.digest), document);
+        return removed;
       } catch (error) {
         if (hasCode(error, "REGISTRY_DENIED") || hasCode(error, "LOGIN_NEEDED")) return false;
         throw error;
@@ -87,9 +96,13 @@ export function repositoryTarget(
   };
 }
 
-/** No time is in it: the same file under the same name is the same digest. */
-const artifactOf = ({ local, name, size, sha256, version, kernel, kind }: NewFile) =>
-  localArtifact([{ file: local, title: name, digest: { hash: sha256, size } }], {
+/** No time is in it: the same file under the same name is the same digest. A container image is what its archive holds. */
+function artifactOf({ local, name, size, sha256, version, kernel, kind }: NewFile): LocalArtifact {
+  if (kind === "oci") {
+    const source = openLayoutSource(name, local);
+    return { document: source.resolve(undefined), source };
+  }
+  return localArtifact([{ file: local, title: name, digest: { hash: sha256, size } }], {
     artifactType: `application/vnd.bootwright.${kind}.v1`,
     annotations: {
       "org.opencontainers.image.title": name,
@@ -97,3 +110,4 @@ const artifactOf = ({ local, name, size, sha256, version, kernel, kind }: NewFil
       ...(kernel !== "" && { "org.bootwright.kernel.release": kernel }),
     },
   });
+}

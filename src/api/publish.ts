@@ -122,7 +122,7 @@ function describe({ address, files, retired, left }: PublishedPlace, dryRun: boo
     ),
     ...retired.map((name) =>
       left.includes(name)
-        ? `${name} is no longer listed at ${address}; its registry removes nothing, so its bytes stay`
+        ? `${name} is no longer listed at ${address}; its bytes stay: the registry removes nothing, or another name means them too`
         : `${dryRun ? "would remove" : "removed"} ${name} from ${address}`,
     ),
   ];

@@ -66,7 +66,7 @@ export function findArtifact(
   const named = document.artifacts.filter(
     (one) => one.name === name || `${one.repository}/${one.name}` === name || one.file === name,
   );
-  const fitting = named.length === 1 ? named : named.filter((one) => one.arch === arch);
+  const fitting = named.length === 1 ? named : named.filter((one) => one.arch === arch || one.arch === "multi");
   if (fitting.length === 1) return fitting[0]!;
   const names = document.artifacts.map((one) => `${one.repository}/${one.name}`);
   if (fitting.length > 1)

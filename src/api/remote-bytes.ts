@@ -13,6 +13,10 @@ export async function* remoteBytes(
     yield* (await openReleaseFile({ ...project.session, ...channels }, url)).bytes();
     return;
   }
+  if (/^oci:.*@sha256:/.test(url)) {
+    yield* (await import("./registry-files.ts")).publishedBytes(project, { url, sha256, size, ...channels });
+    return;
+  }
   const repository = catalogRepository(url);
   if (repository === undefined) {
     yield* (await import("./buckets.ts")).objectBytes(project, { url, size, ...channels });

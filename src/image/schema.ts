@@ -229,7 +229,7 @@ const oci = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, "expected a tag: letters, digits, _, . and -, at most 128")
     .default("latest")
-    .describe("The image's name in the layout."),
+    .describe("The image's name in the layout that is built."),
   config: z
     .strictObject({
       entrypoint: words.optional().describe("Program and arguments that a container starts; `cmd` follows them."),

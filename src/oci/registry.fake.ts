@@ -101,6 +101,11 @@ export async function fakeRegistry(options: FakeRegistryOptions = {}): Promise<F
       }
       const found = fake.manifests.get(key);
       if (found === undefined) return void fail(404, "MANIFEST_UNKNOWN");
+      if (request.method === "DELETE") {
+        for (const [other, { bytes }] of fake.manifests)
+          if (other.startsWith(name) && bytes.equals(found.bytes)) fake.manifests.delete(other);
+        return void say(202);
+      }
       return void say(200, { "content-type": found.type, "docker-content-digest": digestOf(found.bytes) }, found.bytes);
     }
     if (kind === "tags") {

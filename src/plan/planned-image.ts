@@ -13,6 +13,8 @@ export interface PlannedImage {
   readonly name: string;
   readonly kind: ImageSection["kind"];
   readonly output: OutputRef;
+  /** What it is for, where that is not the project's own: an architecture, or "multi" for an image of several. */
+  readonly arch?: string;
   /** Its name under out/. */
   readonly fileName: string;
   /** Replaces `fileName` under out/, with its placeholders filled in. */

@@ -21,7 +21,7 @@ export interface PlannedProvenance {
 }
 
 export function planProvenance(ctx: PlanContext, image: PlannedImage, facts: BuildFacts): PlannedProvenance {
-  return ctx.once(`provenance:${image.name}:${canonicalJson(facts as unknown as Json)}`, () => {
+  return ctx.once(`provenance:${image.output.stage.name}:${canonicalJson(facts as unknown as Json)}`, () => {
     const { config } = ctx;
     const artifact = wholeFile(ctx, image) ?? (image.output as OutputRef<TreeArtifact>);
     const roles = stageRoles(image.output.stage);
@@ -30,13 +30,15 @@ export function planProvenance(ctx: PlanContext, image: PlannedImage, facts: Bui
       ...{ project: config.name, projectVersion: config.version, image: image.name, kind: image.kind },
       ...{ architecture: config.arch, epoch: config.epoch },
     };
+    // Of one container image there may be two: of itself, and of its archive.
+    const label = image.kind === "oci" ? image.fileName : image.name;
     const statement = statementStage({
-      name: `provenance:${image.name}`,
+      name: `provenance:${label}`,
       ...{ artifact, fileName: image.fileName },
       ...{ predicateType: PREDICATES.slsa, predicate: slsaPredicate(request, { facts, materials }) },
     });
     const bill = billStage({
-      name: `bill:${image.name}`,
+      name: `bill:${label}`,
       ...{ artifact, fileName: image.fileName, version: config.version, epoch: config.epoch },
       ...{ toolVersion: facts.version, packages: packedPackages(materials) },
       ...{ trees: packedTrees(image.output.stage, roles), kernels: packedKernels(roles) },

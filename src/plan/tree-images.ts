@@ -100,12 +100,12 @@ export function planOci(ctx: PlanContext, { name, image }: { name: string; image
   const { tag, config } = image;
   const { epoch, arch } = ctx.config;
   const trees = typeof image.tree === "string" ? { [arch]: image.tree } : image.tree;
-  const images = (["x86_64", "aarch64"] as const).flatMap((one) => {
-    const tree = trees[one];
-    if (tree === undefined) return [];
+  const arches = (["x86_64", "aarch64"] as const).filter((one) => trees[one] !== undefined);
+  const images = arches.map((one) => {
     const own = ctx.forArch(one);
-    return [{ tree: planTree(own, tree), architecture: own.debianArch }];
+    return { tree: planTree(own, trees[one]!), architecture: own.debianArch };
   });
   const layout = ociStage({ name: `oci:${name}`, images, tag, epoch, config });
-  return { name, kind: "oci", output: treeOf(layout, "tree"), fileName: name };
+  const output = treeOf(layout, "tree");
+  return { name, kind: "oci", output, fileName: name, arch: arches.length === 1 ? arches[0]! : "multi" };
 }

@@ -1,7 +1,7 @@
 /** A name means the same bytes for ever: what is published is compared with what was. */
 import { BootwrightError } from "../base/errors.ts";
 import { VIEW_NAMES } from "./reserved.ts";
-import type { PublishedFile, PublishedState } from "./state.ts";
+import type { PublishedFile, PublishedState, RetiredFile } from "./state.ts";
 import type { NewFile, PublishTarget } from "./target.ts";
 
 /** What is published under these names with these bytes already, or undefined when the names are free. Throws EXISTS. */
@@ -18,12 +18,18 @@ export function nameConflict(
     throw new BootwrightError("EXISTS", `${where}: the name ${reserved} is kept for what Bootwright writes itself`);
   const same = state?.files.find((one) => one.name === file.name);
   if (same !== undefined && same.sha256 === file.sha256) return same;
-  const retired = state?.retired.find((one) => overlaps(target.namesOf(one), names));
+  const digest = target.digestOf(file);
+  const overlaps = (one: RetiredFile) => {
+    // A container image is the same digest under each of its names; a name that is made of its content is no other's then.
+    const free = one.digest === digest ? names.filter((name) => name.includes(file.sha256)) : [];
+    return target.namesOf(one).some((name) => names.includes(name) && !free.includes(name));
+  };
+  const retired = state?.retired.find(overlaps);
   if (retired !== undefined)
     throw new BootwrightError("EXISTS", `${where}: ${retired.name} was published before, and taken back since`, {
       hint: nextName(state!, file),
     });
-  const other = same ?? state?.files.find((one) => overlaps(target.namesOf(one), names));
+  const other = same ?? state?.files.find(overlaps);
   if (other !== undefined)
     throw new BootwrightError(
       "EXISTS",
@@ -44,9 +50,6 @@ export function nameConflict(
     );
   return undefined;
 }
-
-const overlaps = (some: readonly string[], others: readonly string[]): boolean =>
-  some.some((name) => others.includes(name));
 
 function nextName({ files, retired }: PublishedState, { version, name }: NewFile): string {
   const taken = [...files, ...retired].map((one) => one.name);

@@ -1,7 +1,7 @@
 /** Publishes into a directory or a bucket: files under their digest, and under names that mean them. */
-import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import type { PlacedFile, SweptPlace } from "../base/place.ts";
+import { endingOf } from "./ending.ts";
 import { contentPath } from "./read.ts";
 import { putBack } from "./sweep.ts";
 import type { PublishTarget } from "./target.ts";
@@ -57,6 +57,3 @@ export function placeTarget(place: SweptPlace): PublishTarget {
     },
   };
 }
-
-/** "vmlinuz-6.12.48.efi" → ".efi", "root.tar.zst" → ".tar.zst". */
-const endingOf = (name: string): string => /(\.tar)?\.[A-Za-z][A-Za-z0-9]*$/.exec(path.basename(name))?.[0] ?? "";

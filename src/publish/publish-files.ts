@@ -176,8 +176,11 @@ async function settle(
       (error: unknown) => ({ error }),
     );
     if (behind === undefined) {
-      for (const file of state.retired.slice(before?.state.retired.length ?? 0))
-        if (!(await target.remove(file))) left.add(file.name);
+      for (const file of state.retired.slice(before?.state.retired.length ?? 0)) {
+        const isListed = async () =>
+          (await newestState(target.documents, signal))!.state.files.some(({ digest }) => digest === file.digest);
+        if (!(await target.remove(file, { isListed }))) left.add(file.name);
+      }
       await target.documents.replace(CURRENT, Buffer.from(`${state.serial}\n`));
     }
     signal.throwIfAborted();

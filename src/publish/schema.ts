@@ -14,7 +14,9 @@ export { missingWord, type TemplateValues } from "./template.ts";
 export const VIEWS = ["SHA256SUMS", "index.html", "kernels.txt", "kernels.json"] as const;
 
 export const imagePublicationSchema = z.strictObject({
-  image: nameText().describe("Image of this project to publish."),
+  image: nameText().describe(
+    "Image of this project to publish: one that is a file, or a container image (kind oci). That goes to a registry as itself, elsewhere as one file, an archive of its layout.",
+  ),
   to: z
     .string()
     .regex(
@@ -27,7 +29,7 @@ export const imagePublicationSchema = z.strictObject({
   name: template()
     .optional()
     .describe(
-      "The file's name; it means the same bytes for ever. Words: {name} (of the project), {image}, {version}, {arch}, {kernel.release}, {key} and {sha256} (of the content). Default: \"{name}-{image}-{version}-{arch}\" with the image's ending, {key} in place of a version that the project lacks.",
+      'The file\'s name; it means the same bytes for ever. Words: {name} (of the project), {image}, {version}, {arch}, {kernel.release}, {key} and {sha256} (of the content). Default: "{name}-{image}-{version}-{arch}" with the image\'s ending (of a container image ".oci.tar", and {arch} "multi" when it is of several), {key} in place of a version that the project lacks.',
     ),
   immutable: z
     .array(template())

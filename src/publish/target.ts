@@ -28,6 +28,9 @@ export interface PublishTarget {
   holds(file: PublishedFile): Promise<boolean>;
   /** Gives a file that was put a name: a reader sees what the name meant before, or the whole file. */
   link(name: string, file: PublishedFile, options: { readonly moves: boolean }): Promise<void>;
-  /** Takes a file and its names away; false when that is not possible here. */
-  remove(file: RetiredFile): Promise<boolean>;
+  /**
+   * Takes a file and its names away; false when that is not possible here, or something else that is published has its digest, which
+   * `isListed` tells.
+   */
+  remove(file: RetiredFile, options: { readonly isListed: () => Promise<boolean> }): Promise<boolean>;
 }

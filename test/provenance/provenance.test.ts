@@ -1,5 +1,4 @@
 /** What an image says of itself, on a project that needs no mirror; and cosign as the judge of its signatures. */
-import { X509Certificate } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -7,6 +6,7 @@ import { beforeAll, expect, test } from "vitest";
 import { documentOf, runCli } from "../support/cli.ts";
 import { type Cosign, fetchCosign } from "../support/cosign.ts";
 import { LOCAL_CONFIG, localProject } from "../support/local-project.ts";
+import { publicKeyFile } from "../support/public-key.ts";
 import { temporaryDir } from "../support/test-session.ts";
 
 const CONFIG = LOCAL_CONFIG.replace("name: local", 'name: local\nversion: "1.2"\nepoch: 1700000000');
@@ -60,9 +60,7 @@ test("cosign accepts file signature and attestation, and refuses them for anothe
   const dir = await localProject({ "bootwright.yaml": SIGNED });
   await cli(dir, "keys", "init");
   const { file } = await cli(dir, "provenance", "uki", "--key", "release");
-  const key = path.join(dir, "release.pem");
-  const { publicKey } = new X509Certificate(fs.readFileSync(path.join(dir, "keys/release.crt")));
-  fs.writeFileSync(key, publicKey.export({ type: "spki", format: "pem" }));
+  const key = publicKeyFile(path.join(dir, "keys/release.crt"));
   const blob = (target: string) =>
     cosign("verify-blob", "--key", key, "--insecure-ignore-tlog", "--signature", `${file}.sig`, target);
   const attestation = (target: string) =>

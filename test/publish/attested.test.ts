@@ -1,10 +1,10 @@
 /** What is published says who made it: beside a file, and attached in a registry. Whoever gets it checks that with the public key alone. */
-import { X509Certificate } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { documentOf, runCli } from "../support/cli.ts";
 import { fetchCosign } from "../support/cosign.ts";
+import { publicKeyFile } from "../support/public-key.ts";
 import { dockerRegistry } from "../support/registry.ts";
 import { temporaryDir, writeProject } from "../support/test-session.ts";
 
@@ -32,14 +32,6 @@ function vendor(options: { to: string; more?: string }) {
     return documentOf(result);
   };
   return { dir, ok, set: (version: string) => writeProject(config(version, options), { "root/hello": version }, dir) };
-}
-
-/** As cosign wants it. */
-function publicKeyOf(dir: string): string {
-  const key = path.join(dir, "release.pub");
-  const certificate = new X509Certificate(fs.readFileSync(path.join(dir, "keys/release.crt")));
-  fs.writeFileSync(key, certificate.publicKey.export({ type: "spki", format: "pem" }));
-  return key;
 }
 
 test("beside a file: added once, added when a publisher left it out, taken away with the file", async () => {
@@ -95,7 +87,7 @@ test("beside a file: cosign checks the newest of several statements, and bills a
   await ok("keys", "init");
   await ok("publish");
   const file = path.join(dir, "published/tiny-root-0.1.0-x86_64.tar");
-  const [cosign, key] = [await fetchCosign(), publicKeyOf(dir)];
+  const [cosign, key] = [await fetchCosign(), publicKeyFile(path.join(dir, "keys/release.crt"))];
   const check = () => {
     const options = ["--key", key, "--insecure-ignore-tlog", "--signature"];
     cosign("verify-blob-attestation", ...options, `${file}.intoto.jsonl`, "--type", "slsaprovenance1", file);
@@ -133,7 +125,7 @@ test("in a registry: attached to what was published, as cosign reads it", async 
   expect(verified.bills).toHaveLength(2);
   expect((await ok("publish")).published).toMatchObject([{ known: true, address }]);
 
-  const [cosign, key] = [await fetchCosign(), publicKeyOf(dir)];
+  const [cosign, key] = [await fetchCosign(), publicKeyFile(path.join(dir, "keys/release.crt"))];
   const options = ["--key", key, "--insecure-ignore-tlog", "--allow-http-registry"];
   const reference = address.slice("oci://".length);
   cosign("verify", ...options, reference);
