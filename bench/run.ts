@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { parseArgs } from "node:util";
 import { ensureHostTools } from "../src/api/host-check.ts";
 import { hostPath } from "../src/base/process.ts";
 import { formatSize } from "../src/base/size.ts";
@@ -29,15 +30,6 @@ const ROOT = path.join(import.meta.dirname, "..");
 const BIN = path.join(ROOT, "bin/bootwright.js");
 const HELLO = path.join(ROOT, "examples/hello/bootwright.config.ts");
 
-const dir = fs.mkdtempSync(path.join(os.tmpdir(), "bootwright-bench-"));
-const env = {
-  PATH: hostPath(),
-  HOME: dir,
-  XDG_CACHE_HOME: path.join(dir, "cache"),
-  BOOTWRIGHT_STORE: option("--store") ?? path.join(dir, "store"),
-  BOOTWRIGHT_PROGRESS: "quiet",
-};
-
 const GROUPS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   start: startRows,
   hello: helloRows,
@@ -56,11 +48,16 @@ const GROUPS: Readonly<Record<string, () => Row[] | Promise<Row[]>>> = {
   mkosi: () => mkosiRows({ makeProject, writeFile, bootwright, median, settle, cpu, cpuOf }),
 };
 
-const only = option("--only");
-if (only !== undefined && GROUPS[only] === undefined) {
-  process.stderr.write(`groups: ${Object.keys(GROUPS).join(", ")}\n`);
-  process.exit(2);
-}
+const { only, store } = given();
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), "bootwright-bench-"));
+const env = {
+  PATH: hostPath(),
+  HOME: dir,
+  XDG_CACHE_HOME: path.join(dir, "cache"),
+  BOOTWRIGHT_STORE: store ?? path.join(dir, "store"),
+  BOOTWRIGHT_PROGRESS: "quiet",
+};
+
 process.on("exit", () => fs.rmSync(dir, { recursive: true, force: true }));
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
 
@@ -69,9 +66,16 @@ process.stdout.write(`${machineName()}\n\n${line(["", "ours", "bar", "theirs", "
 for (const [name, measure] of Object.entries(GROUPS))
   if (only === undefined || only === name) for (const row of await measure()) process.stdout.write(`${rowLine(row)}\n`);
 
-function option(name: string): string | undefined {
-  const at = process.argv.indexOf(name);
-  return at === -1 ? undefined : process.argv[at + 1];
+/** What does not parse measures nothing: a whole run takes half an hour. */
+function given(): { readonly only?: string; readonly store?: string } {
+  try {
+    const { values } = parseArgs({ options: { only: { type: "string" }, store: { type: "string" } } });
+    if (values.only === undefined || Object.hasOwn(GROUPS, values.only)) return values;
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+  }
+  process.stderr.write(`npm run bench [-- [--only GROUP] [--store DIR]]\ngroups: ${Object.keys(GROUPS).join(", ")}\n`);
+  process.exit(2);
 }
 
 function startRows(): Row[] {
