@@ -1,21 +1,21 @@
-/** A partition of a disk: what it is to hold, and from that its size and the ranges with data. */
+/** A partition of a disk: what it is to hold, and from that its size and where its bytes lie. */
 import { alignUp } from "../base/bytes.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { formatSize } from "../base/size.ts";
-import { encodeErofs } from "../formats/erofs.ts";
-import { encodeExt4 } from "../formats/ext4.ts";
+import type { Extent } from "../formats/extents.ts";
 import type { FileTree, ReadContent } from "../formats/filetree.ts";
 import { GPT_ALIGNMENT, type NewPartition } from "../formats/gpt.ts";
 import type { ImagePiece } from "../formats/sparse-write.ts";
 import { seededUuid } from "../formats/uuid.ts";
-import type { BlobInput, TreeInput } from "../stage/stage.ts";
-import type { BlobArtifact } from "../store/artifact.ts";
-import { LEAST_EXTENT } from "../store/extents-writer.ts";
+import type { BlobInput, ExtentsInput, TreeInput } from "../stage/stage.ts";
+import type { BlobArtifact, ExtentsArtifact } from "../store/artifact.ts";
+import { layOutVolume } from "./volume.ts";
 
 export type PartitionContent =
-  /** A file system that can be written to, with a journal; without a tree it is empty. */
+  /** A file system that can be written to, as large as the disk lets it be; without a tree it is empty. */
   | { readonly kind: "ext4"; readonly tree?: TreeInput | undefined }
-  | { readonly kind: "erofs"; readonly tree: TreeInput }
+  /** A file system that a stage of its own has laid out (volume-stage.ts). */
+  | { readonly kind: "volume"; readonly volume: ExtentsInput; readonly readonly: boolean }
   /** The bytes of a file, from the partition's start. `spare`: room for a larger one, as a share of its size. */
   | { readonly kind: "file"; readonly file: BlobInput; readonly spare?: number }
   /** Empty, and as large as another partition. */
@@ -34,9 +34,11 @@ export interface DiskPartition {
 }
 
 /** A partition's content: its size, and the ranges that hold data, in rising order. */
-export interface Volume {
+export interface FilledPartition {
   readonly partition: NewPartition;
   readonly pieces: () => Iterable<ImagePiece>;
+  /** In place of pieces, where a stage has made extents of them already. */
+  readonly extents?: readonly Extent[];
 }
 
 export interface PartitionOptions {
@@ -45,29 +47,28 @@ export interface PartitionOptions {
   readonly epoch: number;
   readonly tree: FileTree | undefined;
   readonly file: BlobArtifact | undefined;
+  readonly volume: ExtentsArtifact | undefined;
   readonly read: ReadContent;
+  readonly extentsOf: (volume: ExtentsArtifact) => readonly Extent[];
 }
 
 /** `size`: bytes, "rest" worked out. Throws LIMIT_EXCEEDED when the content needs more. */
-export function partitionVolume(
+export function fillPartition(
   { label, type, content }: DiskPartition,
   size: number | undefined,
   options: PartitionOptions,
-): Volume {
-  const { seed, epoch, tree = EMPTY, file, read } = options;
-  const own = { read, seed: `${seed} ${label}`, epoch, label };
+): FilledPartition {
+  const { seed, epoch, tree = EMPTY, file, volume, read, extentsOf } = options;
   const place = { type, id: seededUuid(seed, `partition ${label}`), name: label };
-  const readonlyPlace = (needed: number) => ({ ...place, size: atLeast(needed, { size, label }), readonly: true });
   switch (content.kind) {
     case "ext4": {
-      const used = tree.reduce((sum, entry) => sum + (entry.type === "file" ? entry.content.size : 0), 0);
-      const room = size === undefined ? { free: Math.ceil(used / 4) } : { size };
-      const volume = encodeExt4(tree, { ...own, journal: true, ...room });
-      return { partition: { ...place, size: volume.size }, pieces: () => volume.pieces(LEAST_EXTENT) };
+      const { size: whole, pieces } = layOutVolume(tree, { fs: "ext4", seed, epoch, label, size, read });
+      return { partition: { ...place, size: whole }, pieces };
     }
-    case "erofs": {
-      const volume = encodeErofs(tree, own);
-      return { partition: readonlyPlace(volume.size), pieces: () => volume.pieces(LEAST_EXTENT) };
+    case "volume": {
+      const { length } = volume!;
+      const partition = { ...place, size: atLeast(length, { size, label }), readonly: content.readonly };
+      return { partition, pieces: () => [], extents: extentsOf(volume!) };
     }
     case "file": {
       const room =

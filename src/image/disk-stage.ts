@@ -1,5 +1,5 @@
 /** The stage that lays out a whole disk in one pass: partition table, EFI system partition, and the partitions behind it. */
-import { type BlobInput, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
+import { type BlobInput, defineStage, type ExtentsInput, type Stage, type TreeInput } from "../stage/stage.ts";
 import type { ExtentsArtifact } from "../store/artifact.ts";
 import type { DiskPartition } from "./disk-partition.ts";
 import type { EfiArchitecture } from "./esp.ts";
@@ -31,6 +31,7 @@ export type DiskInputs = {
   /** Of the partitions that have one, in order. */
   trees: readonly TreeInput[];
   contents: readonly BlobInput[];
+  volumes: readonly ExtentsInput[];
 };
 
 /** Throws LIMIT_EXCEEDED when files do not fit their partition, or the partitions the disk. */
@@ -39,12 +40,13 @@ export function diskStage(options: DiskStageOptions): Stage<DiskInputs, { image:
   return defineStage<DiskInputs, { image: ExtentsArtifact }>({
     name: options.name,
     kind: "disk-image",
-    version: 3,
+    version: 4,
     inputs: {
       boot: options.boot,
       files: options.files.map((file) => file.content),
       trees: partitions.flatMap(({ content }) => treeInput(content) ?? []),
       contents: partitions.flatMap(({ content }) => (content.kind === "file" ? content.file : [])),
+      volumes: partitions.flatMap(({ content }) => (content.kind === "volume" ? content.volume : [])),
     },
     params: {
       ...(options.espLabel !== undefined && { espLabel: options.espLabel }),
@@ -53,6 +55,7 @@ export function diskStage(options: DiskStageOptions): Stage<DiskInputs, { image:
       partitions: partitions.map(({ label, type, content, size: own }) => ({
         ...{ label, type, content: content.kind, size: own ?? null },
         ...(content.kind === "file" && content.spare !== undefined && { spare: content.spare }),
+        ...(content.kind === "volume" && { readonly: content.readonly }),
         ...(content.kind === "like" && { like: content.label }),
         filled: treeInput(content) !== undefined,
       })),

@@ -8,7 +8,7 @@ import { seededUuid } from "../formats/uuid.ts";
 import type { StageContext } from "../stage/stage.ts";
 import type { ExtentsArtifact } from "../store/artifact.ts";
 import { ExtentsWriter, LEAST_EXTENT } from "../store/extents-writer.ts";
-import { partitionVolume, type Volume } from "./disk-partition.ts";
+import { type FilledPartition, fillPartition } from "./disk-partition.ts";
 import { type DiskInputs, type DiskStageOptions, treeInput } from "./disk-stage.ts";
 import { espFiles } from "./esp-stage.ts";
 
@@ -24,7 +24,11 @@ export function writeDisk(options: DiskStageOptions, ctx: Context): { image: Ext
     );
     const image = new ExtentsWriter(ctx.store);
     image.add([...gpt.head, ...gpt.tail], 0);
-    for (const [i, volume] of volumes.entries()) image.add(volume.pieces(), gpt.partitions[i]!.offset);
+    for (const [i, { pieces, extents = [] }] of volumes.entries()) {
+      const { offset } = gpt.partitions[i]!;
+      image.add(pieces(), offset);
+      image.addExtents(extents, offset);
+    }
     return { image: image.done(gpt.size) };
   } finally {
     reader.close();
@@ -34,7 +38,7 @@ export function writeDisk(options: DiskStageOptions, ctx: Context): { image: Ext
 type Context = StageContext<DiskInputs>;
 
 /** It comes first, so its place on the disk is known before the others are. */
-function espVolume(options: DiskStageOptions, { inputs, store }: Context): Volume {
+function espVolume(options: DiskStageOptions, { inputs, store }: Context): FilledPartition {
   const { espSize, espLabel = "ESP", sectorSize, seed, epoch } = options;
   const fat = encodeFat(espFiles(options, { inputs, store }), {
     ...{ seed, epoch, label: "ESP", size: espSize, sectorSize },
@@ -50,18 +54,21 @@ function espVolume(options: DiskStageOptions, { inputs, store }: Context): Volum
 /** The one that gets the rest is made last, when the others have their sizes. */
 function partitionVolumes(
   options: DiskStageOptions,
-  { ctx, read }: { ctx: Context; read: Parameters<typeof partitionVolume>[2]["read"] },
-): readonly Volume[] {
+  { ctx, read }: { ctx: Context; read: Parameters<typeof fillPartition>[2]["read"] },
+): readonly FilledPartition[] {
   const { seed, epoch, partitions } = options;
   const { inputs, store } = ctx;
+  const extentsOf = (volume: ExtentsArtifact) => store.getExtents(volume).extents;
   const trees = [...inputs.trees];
   const contents = [...inputs.contents];
+  const laidOut = [...inputs.volumes];
   const makers = partitions.map((partition) => {
     const tree = treeInput(partition.content) === undefined ? undefined : trees.shift();
     const file = partition.content.kind === "file" ? contents.shift() : undefined;
+    const volume = partition.content.kind === "volume" ? laidOut.shift() : undefined;
     return (size: number | undefined) =>
-      partitionVolume(partition, size, {
-        ...{ seed, epoch, file, read },
+      fillPartition(partition, size, {
+        ...{ seed, epoch, file, volume, read, extentsOf },
         tree: tree === undefined ? undefined : store.getTree(tree),
       });
   });
@@ -78,7 +85,7 @@ function partitionVolumes(
 }
 
 /** What the disk has left when the other partitions have theirs. */
-function restOf({ size, espSize }: DiskStageOptions, others: readonly (Volume | undefined)[]): number {
+function restOf({ size, espSize }: DiskStageOptions, others: readonly (FilledPartition | undefined)[]): number {
   if (size === undefined) throw new Error('"rest" without the size of a disk');
   const sizes = [espSize, ...others.flatMap((volume) => volume?.partition.size ?? [])];
   const taken = sizes.reduce((sum, one) => sum + alignUp(one, GPT_ALIGNMENT), 2 * GPT_ALIGNMENT);

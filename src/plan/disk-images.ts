@@ -2,9 +2,10 @@
 import { BootwrightError } from "../base/errors.ts";
 import { type PartitionType, partitionType } from "../formats/partition-types.ts";
 import { convertCommand } from "../image/disk-format.ts";
-import type { DiskPartition, PartitionContent } from "../image/disk-partition.ts";
+import type { DiskPartition } from "../image/disk-partition.ts";
 import { diskStage, treeInput } from "../image/disk-stage.ts";
 import { fixedIdentityStage } from "../image/fixed-identity.ts";
+import { volumeStage } from "../image/volume-stage.ts";
 import { commandStage } from "../stage/command.ts";
 import { blobOf, extentsOf, type OutputRef } from "../stage/stage.ts";
 import type { BlobArtifact, ExtentsArtifact } from "../store/artifact.ts";
@@ -42,7 +43,7 @@ export function planDisk(
   });
   const contents = [
     ...espFiles(ctx, { boot, files, label: espLabel ?? "ESP" }),
-    ...partitions.flatMap(partitionContent),
+    ...partitions.flatMap((partition) => partitionContent(ctx, { image, partition })),
   ];
   const fileName = `${name}.${SUFFIX[format]}`;
   const output = inFormat(ctx, { name, fileName, format, raw: extentsOf(disk, "image") });
@@ -69,8 +70,12 @@ function inFormat(
   return blobOf(fixedIdentityStage({ name: `disk:${name}`, image, format, fileName, seed, epoch }), "image");
 }
 
-function partitionContent({ label, content }: DiskPartition): NonNullable<PlannedImage["contents"]> {
-  const input = content.kind === "file" ? content.file : treeInput(content);
+function partitionContent(
+  ctx: PlanContext,
+  { image, partition: { label, content } }: { image: DiskSection; partition: DiskPartition },
+): NonNullable<PlannedImage["contents"]> {
+  const laidOut = () => (image.tree === undefined ? undefined : planTree(ctx, image.tree));
+  const input = content.kind === "file" ? content.file : content.kind === "volume" ? laidOut() : treeInput(content);
   return input === undefined ? [] : [{ name: label, content: input }];
 }
 
@@ -78,11 +83,17 @@ function rootPartition(ctx: PlanContext, { name, image }: { name: string; image:
   if (image.tree === undefined) return [];
   const { fs, size, label } = image.root;
   const tree = planTree(ctx, image.tree);
-  const content: PartitionContent =
-    fs === "squashfs"
-      ? { kind: "file", file: squashfsOf(ctx, { name: `${name}-root`, tree, compress: "zstd" }) }
-      : { kind: fs, tree };
-  return [{ label, type: typeOf(ctx, "root"), content, size }];
+  const type = typeOf(ctx, "root");
+  if (fs === "squashfs") {
+    const file = squashfsOf(ctx, { name: `${name}-root`, tree, compress: "zstd" });
+    return [{ label, type, content: { kind: "file", file }, size }];
+  }
+  // How large it becomes is known when all other partitions are.
+  if (fs === "ext4" && size === "rest") return [{ label, type, content: { kind: "ext4", tree }, size }];
+  const { seed, epoch } = ctx.config;
+  const own = { fs, tree, seed, epoch, label, size: fs === "ext4" && size !== "rest" ? size : undefined };
+  const volume = extentsOf(volumeStage({ name: `volume:${name}`, ...own }), "image");
+  return [{ label, type, content: { kind: "volume", volume, readonly: fs === "erofs" }, size }];
 }
 
 /** What an update replaces: filled in slot a, empty in slot b. Both EFI system partitions come first. */

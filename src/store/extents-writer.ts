@@ -42,6 +42,11 @@ export class ExtentsWriter {
     for (const extent of own) extents.push({ ...extent, blob });
   }
 
+  /** A part that lies in extents already. */
+  addExtents(extents: readonly Extent[], offset: number): void {
+    for (const extent of extents) this.#extents.push({ ...extent, offset: offset + extent.offset });
+  }
+
   /** The file, of `size` bytes. Throws a plain Error when parts overlap or leave it. */
   done(size: number): ExtentsArtifact {
     const extents = this.#extents.sort((a, b) => a.offset - b.offset);
