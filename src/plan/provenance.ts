@@ -1,8 +1,9 @@
 /** What an image says of itself: the stages that state how it was made, and list what it consists of. */
+import { digestOf } from "../base/digest.ts";
 import { canonicalJson, type Json } from "../base/json.ts";
 import { PREDICATES } from "../formats/intoto.ts";
 import { billStage } from "../provenance/bill-stage.ts";
-import { type BuildFacts, slsaPredicate } from "../provenance/slsa.ts";
+import { type BuildFacts, LOCAL_BUILDER, slsaPredicate } from "../provenance/slsa.ts";
 import { statementStage } from "../provenance/statement-stage.ts";
 import { blobOf, type OutputRef } from "../stage/stage.ts";
 import type { BlobArtifact, TreeArtifact } from "../store/artifact.ts";
@@ -30,19 +31,22 @@ export function planProvenance(ctx: PlanContext, image: PlannedImage, facts: Bui
       ...{ project: config.name, projectVersion: config.version, image: image.name, kind: image.kind },
       ...{ architecture: config.arch, epoch: config.epoch },
     };
-    // Of one container image there may be two: of itself, and of its archive.
+    // Of one container image there may be two: of itself, and of its archive; and of any image one for each who builds it.
     const label = image.kind === "oci" ? image.fileName : image.name;
+    const builder = facts.builder === LOCAL_BUILDER ? "" : `:${digestOf(facts.builder).hash.slice(0, 8)}`;
     const statement = statementStage({
-      name: `provenance:${label}`,
+      name: `provenance:${label}${builder}`,
       ...{ artifact, fileName: image.fileName },
       ...{ predicateType: PREDICATES.slsa, predicate: slsaPredicate(request, { facts, materials }) },
     });
-    const bill = billStage({
-      name: `bill:${label}`,
-      ...{ artifact, fileName: image.fileName, version: config.version, epoch: config.epoch },
-      ...{ toolVersion: facts.version, packages: packedPackages(materials) },
-      ...{ trees: packedTrees(image.output.stage, roles), kernels: packedKernels(roles) },
-    });
+    const bill = ctx.once(`bill:${label}`, () =>
+      billStage({
+        name: `bill:${label}`,
+        ...{ artifact, fileName: image.fileName, version: config.version, epoch: config.epoch },
+        ...{ toolVersion: facts.version, packages: packedPackages(materials) },
+        ...{ trees: packedTrees(image.output.stage, roles), kernels: packedKernels(roles) },
+      }),
+    );
     return {
       slsa: blobOf(statement, "statement"),
       spdx: blobOf(bill, "spdx"),

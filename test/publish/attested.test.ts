@@ -10,17 +10,24 @@ import { temporaryDir, writeProject } from "../support/test-session.ts";
 
 const BUILDER = "https://ci.example.org/release";
 
-const config = (version: string, { to, more = "" }: { to: string; more?: string }): string => `
+interface Options {
+  readonly to: string;
+  readonly more?: string;
+  /** Further publications. */
+  readonly also?: string;
+}
+
+const config = (version: string, { to, more = "", also = "" }: Options): string => `
 name: tiny
 version: "${version}"
 trees: { root: { from: [{ dir: ./root }] } }
 images: { root: { kind: tar, tree: root, compress: none } }
 keys: { release: { file: ./keys/release, type: p256 }, other: { file: ./keys/other, type: p256 } }
-publish: { root: { image: root, to: "${to}", keep: 1, attest: { key: release, builder: "${BUILDER}" } } }
+publish: { root: { image: root, to: "${to}", keep: 1, attest: { key: release, builder: "${BUILDER}" } }${also} }
 ${more}
 `;
 
-function vendor(options: { to: string; more?: string }) {
+function vendor(options: Options) {
   const dir = writeProject(config("0.1.0", options), {
     "root/hello": "hello\n",
     "policy.yaml": `provenance: { keys: [keys/release.crt], builder: "${BUILDER}", signature: true }\n`,
@@ -80,6 +87,25 @@ test("beside a file: added once, added when a publisher left it out, taken away 
   expect((await ok("publish")).retired).toMatchObject([{ name: "tiny-root-0.1.0-x86_64.tar", removed: true }]);
   expect(published("0.1.0")).toEqual([]);
   expect(published("0.2.0")).toHaveLength(names.length);
+});
+
+test("one image, published by two builders to two places", async () => {
+  const other = "https://other.example.org";
+  const also = `, again: { image: root, to: "./again", attest: { key: release, builder: "${other}" } }`;
+  const { dir, ok } = vendor({ to: "./published", also });
+  await ok("keys", "init");
+  await ok("publish");
+  for (const [place, builder] of [
+    ["published", BUILDER],
+    ["again", other],
+  ]) {
+    const policy = path.join(dir, "policy.yaml");
+    fs.writeFileSync(policy, `provenance: { keys: [keys/release.crt], builder: "${builder}", signature: true }\n`);
+    const file = `${place}/tiny-root-0.1.0-x86_64.tar`;
+    const found = await ok("verify", file, "--policy", "policy.yaml", "--offline");
+    expect(found).toMatchObject({ violations: [], statements: [{ builder }] });
+    expect(found.bills).toHaveLength(2);
+  }
 });
 
 test("beside a file: cosign checks the newest of several statements, and bills as files", async () => {
