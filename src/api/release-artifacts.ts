@@ -38,11 +38,17 @@ export async function publishedArtifacts(platform: Platform, version: string): P
   return artifacts;
 }
 
-function chooseFiles(files: readonly FoundFile[], version: string): readonly FoundFile[] {
+/** `files`: newest first. */
+export function chooseFiles(files: readonly FoundFile[], version: string): readonly FoundFile[] {
   const wanted = version.slice(1);
-  return [...Map.groupBy(files, ({ publication, arch }) => `${publication} ${arch}`).values()].map(
-    (newestFirst) => newestFirst.find((file) => file.version.replace(/^v/, "") === wanted) ?? newestFirst[0]!,
-  );
+  const best = (some: readonly FoundFile[]) =>
+    some.find((file) => file.version.replace(/^v/, "") === wanted) ?? some[0]!;
+  return [...Map.groupBy(files, ({ publication }) => publication).values()].flatMap((all) => {
+    // What is of several architectures now was of one before, or the other way round: that is no second artifact.
+    const isMulti = ({ arch }: FoundFile) => arch === "multi";
+    const same = all.filter((file) => isMulti(file) === isMulti(best(all)));
+    return [...Map.groupBy(same, ({ arch }) => arch).values()].map(best);
+  });
 }
 
 const artifactOf = (
