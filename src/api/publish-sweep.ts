@@ -2,8 +2,12 @@
 import { EXIT } from "../base/error-codes.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { formatSize } from "../base/size.ts";
-import { SWEPT_AFTER, type Swept, sweepPlace } from "../publish/sweep.ts";
+import { SWEPT_AFTER, type Swept } from "../base/sweep.ts";
+import { SeenSerials } from "../catalog/seen.ts";
+import { sweepCatalog } from "../catalog/sweep-catalog.ts";
+import { sweepFiles } from "../publish/sweep.ts";
 import { BESIDE } from "./attest-published.ts";
+import { catalogKeys } from "./catalogs.ts";
 import { openSwept } from "./places.ts";
 import { openProject, type Project } from "./project.ts";
 import { choosePublications } from "./publish.ts";
@@ -22,7 +26,8 @@ export async function sweepPublished(session: Session, options: SweepOptions): P
   await using project = await openProject(session);
   const { dryRun } = options;
   const swept: SweptHere[] = [];
-  for (const to of placesOf(project, options.names))
+  const places = choosePublications(project, options.names).map((name) => project.config.publish[name]!.to);
+  for (const to of new Set(places))
     for (const one of await sweepAt(project, { to, dryRun })) swept.push({ ...one, to });
   const bytes = swept.reduce((sum, { action, size }) => sum + (action === "removed" ? size : 0), 0);
   return {
@@ -36,36 +41,32 @@ export async function sweepPublished(session: Session, options: SweepOptions): P
   };
 }
 
-/** Catalogs are no such places. */
-function placesOf(project: Project, names: readonly string[]): readonly string[] {
-  const places = choosePublications(project, names).flatMap((name) => {
-    const entry = project.config.publish[name]!;
-    return "image" in entry ? [entry.to] : [];
-  });
-  if (places.length > 0) return [...new Set(places)];
-  throw new BootwrightError("UNSUPPORTED", "catalogs are not swept", {
-    hint: "name a publication of an image: bootwright publish --sweep NAME",
-  });
-}
-
 async function sweepAt(
   project: Project,
   { to, dryRun }: { to: string; dryRun: boolean },
 ): Promise<readonly Omit<SweptHere, "to">[]> {
-  const { session } = project;
-  if (to.startsWith("github:")) {
+  const { session, config } = project;
+  const { signal } = session;
+  const catalog = /^catalog:(.+)$/.exec(to)?.[1];
+  const address = catalog === undefined ? to : config.catalogs[catalog]!.url;
+  if (address.startsWith("github:")) {
     const { sweepReleases } = await import("./github-place.ts");
-    const drafts = await sweepReleases(session, { to, age: SWEPT_AFTER, dryRun });
+    const drafts = await sweepReleases(session, { to: address, age: SWEPT_AFTER, dryRun });
     return drafts.map(({ tag, size }) => ({ path: `draft of ${tag}`, size, action: "removed" }));
   }
-  if (to.startsWith("oci://")) {
+  if (address.startsWith("oci://")) {
     const { sweepRegistry } = await import("./publish-registry.ts");
-    const claims = await sweepRegistry(project, { to, age: SWEPT_AFTER, dryRun });
+    const claims = await sweepRegistry(project, { to: address, age: SWEPT_AFTER, dryRun });
     return claims.map(({ tag, removed }) => ({ path: tag, size: 0, action: removed ? "removed" : "left" }));
   }
-  const place = await openSwept(project, to);
-  if (place === undefined) throw new BootwrightError("UNSUPPORTED", `${to} is an address to read only`);
-  return sweepPlace(place, { beside: BESIDE, signal: session.signal, dryRun });
+  const place = await openSwept(project, address);
+  if (place === undefined) throw new BootwrightError("UNSUPPORTED", `${address} is an address to read only`);
+  if (catalog === undefined) return sweepFiles(place, { beside: BESIDE, signal, dryRun });
+  return sweepCatalog(place, {
+    keys: catalogKeys(project, catalog),
+    seen: new SeenSerials(session.dataDir),
+    ...{ signal, dryRun },
+  });
 }
 
 const WOULD = { "set aside": "would set aside", removed: "would remove", "put back": "would put back" } as const;

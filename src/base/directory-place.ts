@@ -73,8 +73,8 @@ export function directoryPlace(dir: string): SweptPlace {
       return true;
     },
     now: async () => timeAt(dir),
-    async *list() {
-      for (const below of ["", "files", "published", ".swept"]) {
+    async *list(folders) {
+      for (const below of ["", ...folders, ".swept"]) {
         for (const entry of entriesOf(path.join(dir, below))) {
           const name = path.posix.join(below, entry);
           const stat = fs.lstatSync(at(name), { throwIfNoEntry: false });

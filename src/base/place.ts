@@ -31,8 +31,8 @@ export interface SweptFile {
 export interface SweptPlace extends Place {
   /** By the clock that `modified` is told by. */
   now(): Promise<number>;
-  /** Files of the place itself, below `files`, and set aside. */
-  list(): AsyncIterable<SweptFile>;
+  /** Files of the place itself and in these folders, temporary ones, and what was set aside. */
+  list(folders: readonly string[]): AsyncIterable<SweptFile>;
   /** Undefined when it is not there. */
   modified(path: string): Promise<number | undefined>;
   /** False when there is nothing; what was under the new name is replaced. It counts as written now. */

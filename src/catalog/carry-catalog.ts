@@ -24,6 +24,7 @@ import {
   MAX_INDEX,
   openIndex,
 } from "./catalog-index.ts";
+import { missingBundles } from "./missing-bundles.ts";
 import { findCatalog, type OpenedCatalog, readIndex } from "./open-catalog.ts";
 import type { SeenSerials } from "./seen.ts";
 
@@ -99,7 +100,7 @@ export async function importCatalog(
   for await (const member of readTar(fs.createReadStream(file, { highWaterMark: 1024 * 1024 }), { origin: file })) {
     options.signal.throwIfAborted();
     const serial = Number(/^index\/([1-9]\d{0,14})$/.exec(member.path)?.[1] ?? 0);
-    const sha256 = /^bundles\/([0-9a-f]{64})\.tar\.zst$/.exec(member.path)?.[1];
+    const sha256 = BUNDLE.exec(member.path)?.[1];
     if (member.type === "file" && serial > 0 && newest === undefined)
       indexes.set(serial, await readSmall(member, file));
     else if (member.type === "file" && sha256 !== undefined) {
@@ -112,7 +113,11 @@ export async function importCatalog(
   }
   newest ??= checkIndexes(indexes, { file, there, target, ...options });
   known = before === newest.serial;
-  if (known || dryRun) return { index: newest, known, before };
+  if (dryRun) return { index: newest, known, before };
+  if (known) {
+    await bringMissing(target, { file, index: newest, scratch, ...options });
+    return { index: newest, known, before };
+  }
   for (const entry of distinct(newest.bundles))
     if (!brought.has(entry.sha256) && (await target.stat(bundlePath(entry.sha256)))?.size !== entry.size)
       throw new BootwrightError("FORMAT_INVALID", `${file} lacks the bundle ${entry.name} ${entry.version}`);
@@ -124,7 +129,23 @@ export async function importCatalog(
   }
   await target.replace(CURRENT, Buffer.from(`${newest.serial}\n`));
   options.seen.remember(newest.serial, { address: target.address, keys: options.keys });
+  await bringMissing(target, { file, index: newest, scratch, ...options });
   return { index: newest, known: false, before };
+}
+
+const BUNDLE = /^bundles\/([0-9a-f]{64})\.tar\.zst$/;
+
+/** A sweeper may have taken a bundle for left over just before `current` led to it. */
+async function bringMissing(
+  target: Place,
+  { file, index, ...options }: CarryOptions & { file: string; index: CatalogIndex; scratch: string },
+): Promise<void> {
+  const missing = await missingBundles(target, distinct(index.bundles));
+  if (missing.length === 0) return;
+  for await (const member of readTar(fs.createReadStream(file, { highWaterMark: 1024 * 1024 }), { origin: file })) {
+    const entry = missing.find(({ sha256 }) => sha256 === BUNDLE.exec(member.path)?.[1]);
+    if (entry !== undefined) await bring(target, { member, entry, ...options });
+  }
 }
 
 /** The newest index, signed; the older ones are those that it follows from. */

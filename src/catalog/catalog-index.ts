@@ -59,6 +59,10 @@ export function openIndex(
   return decodeIndex(json, what);
 }
 
+/** SHA-256 of each bundle, whoever signed the index: nothing is to be believed of them. Throws FORMAT_INVALID. */
+export const namedBundles = (file: Uint8Array, what: string): readonly string[] =>
+  decodeIndex(splitIndex(file, what).json, what).bundles.map(({ sha256 }) => sha256);
+
 export const indexDigest = (file: Uint8Array): string => createHash("sha256").update(file).digest("hex");
 
 /** The two parts, as minisign's own program takes them. */

@@ -59,6 +59,26 @@ export async function findCatalog(
   return catalog;
 }
 
+/** The index that `current` names, and the newest: behind it are those whose publisher died before it had written down their serial. */
+export async function findNewest(
+  source: ReadablePlace,
+  options: OpenCatalogOptions,
+): Promise<{ readonly current: OpenedCatalog | undefined; readonly newest: OpenedCatalog | undefined }> {
+  const current = await findCatalog(source, options);
+  let newest = current;
+  for (;;) {
+    const serial: number = (newest?.index.serial ?? 0) + 1;
+    const next = await readIndex(source, { serial, ...options });
+    if (next === undefined) return { current, newest };
+    if (next.index.previous !== (newest?.digest ?? ""))
+      throw new BootwrightError(
+        "FORMAT_INVALID",
+        `${source.address}/${indexPath(serial)} does not follow from index ${serial - 1}`,
+      );
+    newest = next;
+  }
+}
+
 /** One index by its serial, checked; undefined when it is not there. */
 export async function readIndex(
   source: ReadablePlace,

@@ -1,6 +1,7 @@
 /**
  * Adds bundles to a catalog. The bundle's file goes first, under its digest; then the next index is made, which only one
- * publisher can (the loser goes on from the winner's); last the newest serial is written down. Killed anywhere, readers
+ * publisher can (the loser goes on from the winner's); then the bundle is looked for once more, for a sweeper may have taken it for left
+ * over; last the newest serial is written down. Killed anywhere, readers
  * see the old catalog or the new one; an index whose serial was not written down yet is picked up by the next publisher.
  */
 import type { KeyObject } from "node:crypto";
@@ -12,13 +13,13 @@ import {
   type CatalogEntry,
   type CatalogIndex,
   CURRENT,
-  indexDigest,
   indexPath,
   signIndex,
 } from "./catalog-index.ts";
 import type { BundleIdentity, BundleManifest } from "./manifest.ts";
 import { describeBundle } from "./manifest.ts";
-import { findCatalog, type OpenedCatalog, readIndex } from "./open-catalog.ts";
+import { missingBundles } from "./missing-bundles.ts";
+import { findNewest, type OpenedCatalog, readIndex } from "./open-catalog.ts";
 import type { SeenSerials } from "./seen.ts";
 
 export interface NewBundle {
@@ -60,13 +61,16 @@ export async function publishBundles(
     const before = await newestCatalog(target, options);
     const fresh = bundles.filter((bundle) => !isKnown(before?.index, bundle));
     const published = bundles.map((bundle) => ({ bundle: bundle.manifest, known: !fresh.includes(bundle) }));
-    if (fresh.length === 0 || options.dryRun) return published;
-    for (const { local, size, sha256 } of fresh) {
-      options.signal.throwIfAborted();
-      await target.putFile(bundlePath(sha256), { local, size });
-    }
+    if (options.dryRun) return published;
+    await putBundles(target, fresh, options);
     const entries = fresh.map((bundle) => entryOf(bundle, options.now));
-    if (await appendIndex(target, { before, entries, ...options })) return published;
+    const index = entries.length === 0 ? before?.index : await appendIndex(target, { before, entries, ...options });
+    if (index !== undefined) {
+      // A sweeper looks at the index behind taking a bundle, we look at the bundle behind naming it: whoever is last mends it.
+      await putBundles(target, await missingBundles(target, bundles), options);
+      if (entries.length > 0) await switchTo(target, index, options);
+      return published;
+    }
     if (attempt >= ATTEMPTS)
       throw new BootwrightError("STORE_LOCKED", `${target.address}: others publish all the time`, {
         hint: "try again",
@@ -74,11 +78,18 @@ export async function publishBundles(
   }
 }
 
-/** False when another publisher has made this serial meanwhile. */
+async function putBundles(target: Place, bundles: readonly NewBundle[], { signal }: PublishOptions): Promise<void> {
+  for (const { local, size, sha256 } of bundles) {
+    signal.throwIfAborted();
+    await target.putFile(bundlePath(sha256), { local, size });
+  }
+}
+
+/** Undefined when another publisher has made this serial meanwhile. */
 async function appendIndex(
   target: Place,
   options: PublishOptions & { before: OpenedCatalog | undefined; entries: readonly CatalogEntry[] },
-): Promise<boolean> {
+): Promise<CatalogIndex | undefined> {
   const { before, entries, secret, now } = options;
   const index: CatalogIndex = {
     name: before?.index.name ?? options.name,
@@ -87,43 +98,34 @@ async function appendIndex(
     previous: before?.digest ?? "",
     bundles: [...(before?.index.bundles ?? []), ...entries],
   };
-  const file = signIndex(index, secret);
-  if (!(await target.create(indexPath(index.serial), file))) return false;
-  await switchTo(target, { index, digest: indexDigest(file) }, options);
-  return true;
+  return (await target.create(indexPath(index.serial), signIndex(index, secret))) ? index : undefined;
 }
 
-/** The index that counts, with those behind it whose publisher died before it had written down their serial. */
+/** The index that counts; the serial of one whose publisher has died is written down. */
 async function newestCatalog(target: Place, options: PublishOptions): Promise<OpenedCatalog | undefined> {
-  const { keys, signal, dryRun } = options;
-  const current = await findCatalog(target, options);
-  let newest = current;
-  for (;;) {
-    const serial: number = (newest?.index.serial ?? 0) + 1;
-    const next = await readIndex(target, { serial, keys, signal });
-    if (next === undefined) break;
-    if (next.index.previous !== (newest?.digest ?? ""))
-      throw new BootwrightError(
-        "FORMAT_INVALID",
-        `${target.address}/${indexPath(serial)} does not follow from index ${serial - 1}`,
-      );
-    newest = next;
+  const { current, newest } = await findNewest(target, options);
+  if (newest !== undefined && newest !== current && !options.dryRun) {
+    await missingBundles(target, addedBy(newest.index, current?.index));
+    await switchTo(target, newest.index, options);
   }
-  if (newest !== undefined && newest !== current && !dryRun) await switchTo(target, newest, options);
   return newest;
 }
 
 /** Two publishers may switch in either order: whoever comes last looks whether it is the newest. */
-async function switchTo(target: Place, { index }: OpenedCatalog, options: PublishOptions): Promise<void> {
-  let serial = index.serial;
-  for (;;) {
-    await target.replace(CURRENT, Buffer.from(`${serial}\n`));
-    const next = await readIndex(target, { serial: serial + 1, keys: options.keys, signal: options.signal });
-    if (next === undefined) break;
-    serial++;
+async function switchTo(target: Place, first: CatalogIndex, options: PublishOptions): Promise<void> {
+  for (let index = first; ; ) {
+    await target.replace(CURRENT, Buffer.from(`${index.serial}\n`));
+    const next = await readIndex(target, { ...options, serial: index.serial + 1 });
+    if (next === undefined) return options.seen.remember(index.serial, { address: target.address, keys: options.keys });
+    await missingBundles(target, addedBy(next.index, index));
+    index = next.index;
   }
-  options.seen.remember(serial, { address: target.address, keys: options.keys });
 }
+
+const addedBy = (index: CatalogIndex, before: CatalogIndex | undefined): readonly CatalogEntry[] => {
+  const known = new Set(before?.bundles.map(({ sha256 }) => sha256));
+  return index.bundles.filter(({ sha256 }) => !known.has(sha256));
+};
 
 /** True when it is there with these bytes. Throws EXISTS when it is there with others: a version never changes. */
 function isKnown(index: CatalogIndex | undefined, { manifest, sha256 }: NewBundle): boolean {

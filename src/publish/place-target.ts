@@ -1,9 +1,9 @@
 /** Publishes into a directory or a bucket: files under their digest, and under names that mean them. */
 import { BootwrightError } from "../base/errors.ts";
 import type { PlacedFile, SweptPlace } from "../base/place.ts";
+import { putBack } from "../base/sweep.ts";
 import { endingOf } from "./ending.ts";
 import { contentPath } from "./read.ts";
-import { putBack } from "./sweep.ts";
 import type { PublishTarget } from "./target.ts";
 
 export function placeTarget(place: SweptPlace): PublishTarget {

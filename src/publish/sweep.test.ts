@@ -1,20 +1,21 @@
-import { createHash, randomInt } from "node:crypto";
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { tempDir } from "../../test/support/temp-store.ts";
 import { directoryPlace } from "../base/directory-place.ts";
+import { testInterleaved } from "../base/interleaved.fake.ts";
+import { type MemoryStore, memoryPlace, memoryStore } from "../base/memory-place.fake.ts";
 import type { SweptPlace } from "../base/place.ts";
-import { type MemoryStore, memoryPlace, memoryStore } from "./memory-place.fake.ts";
+import { SWEPT_AFTER as DAY } from "../base/sweep.ts";
 import { placeTarget } from "./place-target.ts";
 import { publishFiles } from "./publish-files.ts";
 import { contentPath, newestState } from "./read.ts";
-import { SWEPT_AFTER, sweepPlace } from "./sweep.ts";
+import { sweepFiles } from "./sweep.ts";
 import type { NewFile } from "./target.ts";
 
 const signal = new AbortController().signal;
 const BESIDE = [".sig", ".cdx.json"];
-const DAY = SWEPT_AFTER;
 
 function kernelFile(version: string): NewFile {
   const content = `kernel ${version}`;
@@ -33,7 +34,7 @@ const publish = (place: SweptPlace, file: NewFile, keep = 10) =>
     ...{ now: "2026-01-02T03:04:05Z", signal, dryRun: false },
   });
 
-const sweep = (place: SweptPlace, { dryRun = false } = {}) => sweepPlace(place, { beside: BESIDE, signal, dryRun });
+const sweep = (place: SweptPlace, { dryRun = false } = {}) => sweepFiles(place, { beside: BESIDE, signal, dryRun });
 
 /** The same place, so much later. */
 const later = (place: SweptPlace, ms: number): SweptPlace => ({ ...place, now: async () => (await place.now()) + ms });
@@ -110,44 +111,6 @@ async function checkWhole(store: MemoryStore, atLeast: number): Promise<void> {
       expect(store.files.get(at)?.bytes.toString(), at).toBe(`kernel ${file.version}`);
 }
 
-/** Runs until it asks for its `at`-th request, and waits there. */
-function paused(store: MemoryStore, run: (place: SweptPlace) => Promise<unknown>, at: number) {
-  let count = 0;
-  let [go, die]: [() => void, () => void] = [() => {}, () => {}];
-  let stopped: () => void = () => {};
-  const isThere = new Promise<void>((resolve) => {
-    stopped = resolve;
-  });
-  const gate = async () => {
-    count++;
-    if (count > at && dead) throw new Error("killed");
-    if (count !== at) return;
-    stopped();
-    await new Promise<void>((resolve, reject) => {
-      go = resolve;
-      die = () => reject(new Error("killed"));
-    });
-  };
-  let dead = false;
-  const ended = run(memoryPlace(store, gate)).then(
-    () => "ended",
-    (error) => error,
-  );
-  return {
-    /** False when it has ended before. */
-    reached: async (): Promise<boolean> => await Promise.race([isThere.then(() => true), ended.then(() => false)]),
-    end: () => {
-      go();
-      return ended;
-    },
-    kill: () => {
-      dead = true;
-      die();
-      return ended;
-    },
-  };
-}
-
 /** Old bytes of version 1 that no state lists, beside a version 2 that one does. */
 async function prepared(): Promise<MemoryStore> {
   const store = memoryStore();
@@ -157,74 +120,14 @@ async function prepared(): Promise<MemoryStore> {
   return store;
 }
 
-const roles = {
-  publisher: (place: SweptPlace) => publish(place, one!),
-  sweeper: (place: SweptPlace) => sweep(place),
-} as const;
-
 describe("a publisher and a sweeper at once, each stopped at each of its requests", () => {
-  for (const [first, second] of [
-    ["publisher", "sweeper"],
-    ["sweeper", "publisher"],
-  ] as const)
-    test.each(["go on", "first dies", "second dies"])(
-      `${first}, then ${second}: %s`,
-      async (how) => {
-        let pairs = 0;
-        for (let i = 1; ; i++) {
-          let more = false;
-          for (let j = 1; ; j++) {
-            const store = await prepared();
-            const a = paused(store, roles[first], i);
-            more = await a.reached();
-            const b = paused(store, roles[second], j);
-            const reached = await b.reached();
-            const ends = [
-              how === "first dies" ? await a.kill() : await a.end(),
-              how === "second dies" ? await b.kill() : await b.end(),
-            ];
-            for (const end of ends) expect(["ended", new Error("killed")]).toContainEqual(end);
-            pairs++;
-            if (how === "go on") await checkWhole(store, 2);
-            // Whoever comes next mends what the dead have left.
-            await sweep(memoryPlace(store));
-            await publish(memoryPlace(store), three!);
-            await checkWhole(store, 2);
-            store.now += 2 * DAY;
-            await sweep(memoryPlace(store));
-            store.now += 2 * DAY;
-            await sweep(memoryPlace(store));
-            await checkWhole(store, 2);
-            const left = [...store.files.keys()].filter((name) => /^(files|\.swept)\//.test(name));
-            const { state } = (await newestState(memoryPlace(store), signal))!;
-            expect(left.sort()).toEqual(state.files.map(contentPath).sort());
-            if (!reached) break;
-          }
-          if (!more) break;
-        }
-        expect(pairs).toBeGreaterThan(100);
-      },
-      120_000,
-    );
-
-  test("two publishers and two sweepers in any order", async () => {
-    for (let round = 0; round < 500; round++) {
-      const store = await prepared();
-      const waiting: (() => void)[] = [];
-      const gate = () => new Promise<void>((resolve) => void waiting.push(resolve));
-      const place = () => memoryPlace(store, gate);
-      let running = 4;
-      const all = [publish(place(), one!), publish(place(), one!), sweep(place()), sweep(place())].map((run) =>
-        run.finally(() => {
-          running--;
-        }),
-      );
-      while (running > 0) {
-        await new Promise((resolve) => setImmediate(resolve));
-        waiting.splice(randomInt(Math.max(1, waiting.length)), 1)[0]?.();
-      }
-      await Promise.all(all);
-      await checkWhole(store, 2);
-    }
-  }, 120_000);
+  testInterleaved({
+    prepared,
+    publisher: (place) => publish(place, one!),
+    sweeper: sweep,
+    nextPublisher: (place) => publish(place, three!),
+    checkWhole: (store, { atLeast }) => checkWhole(store, atLeast),
+    named: async (store) => (await newestState(memoryPlace(store), signal))!.state.files.map(contentPath),
+    bytes: /^(files|\.swept)\//,
+  });
 });

@@ -54,8 +54,8 @@ export function bucketPlace(bucket: Bucket, prefix: string): SweptPlace {
       await headObject(bucket, `${below}${SCRATCH}now`);
       return bucket.serverTime;
     },
-    async *list() {
-      for (const at of ["", "files/", SCRATCH, ".swept/"])
+    async *list(folders) {
+      for (const at of ["", ...folders.map((folder) => `${folder}/`), SCRATCH, ".swept/"])
         for await (const { key, size, modified } of listObjects(bucket, below + at, { deep: at !== "" }))
           yield { path: key.slice(below.length), size, modified, temporary: at === SCRATCH };
     },

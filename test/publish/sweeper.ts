@@ -3,7 +3,8 @@
  * the way of publishers as much as it can.
  */
 import { isBootwrightError } from "../../src/base/errors.ts";
-import { SWEPT_AFTER, sweepPlace } from "../../src/publish/sweep.ts";
+import { SWEPT_AFTER } from "../../src/base/sweep.ts";
+import { sweepFiles } from "../../src/publish/sweep.ts";
 import { openTestPlace, type TestPlace } from "./test-place.ts";
 
 const { place: at } = JSON.parse(process.argv[2]!) as { readonly place: TestPlace };
@@ -12,15 +13,15 @@ const aged = (path: string, modified: number): number =>
   path.startsWith("files/sha256-") ? modified - 2 * SWEPT_AFTER : modified;
 process.stdout.write("go\n");
 try {
-  const swept = await sweepPlace(
+  const swept = await sweepFiles(
     {
       ...place,
       async modified(path) {
         const modified = await place.modified(path);
         return modified && aged(path, modified);
       },
-      async *list() {
-        for await (const one of place.list()) yield { ...one, modified: aged(one.path, one.modified) };
+      async *list(folders) {
+        for await (const one of place.list(folders)) yield { ...one, modified: aged(one.path, one.modified) };
       },
     },
     { beside: [], signal: new AbortController().signal, dryRun: false },

@@ -15,7 +15,10 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { BootwrightError } from "../../src/base/errors.ts";
 import type { SweptPlace } from "../../src/base/place.ts";
-import { SWEPT_AFTER, sweepPlace } from "../../src/publish/sweep.ts";
+import { SWEPT_AFTER } from "../../src/base/sweep.ts";
+import { SeenSerials } from "../../src/catalog/seen.ts";
+import { sweepCatalog } from "../../src/catalog/sweep-catalog.ts";
+import { sweepFiles } from "../../src/publish/sweep.ts";
 import { Bucket, type BucketOptions, bytesPayload } from "../../src/s3/bucket.ts";
 import { bucketPlace } from "../../src/s3/bucket-place.ts";
 import { copyObject } from "../../src/s3/copy-object.ts";
@@ -191,7 +194,7 @@ describe.each([
   test("what dead publishers have left below a prefix is swept when it is a day old", async () => {
     const place = bucketPlace(bucket, "swept");
     const later: SweptPlace = { ...place, now: async () => (await place.now()) + SWEPT_AFTER + 60_000 };
-    const sweep = (where: SweptPlace) => sweepPlace(where, { beside: [], signal: bucket.signal, dryRun: false });
+    const sweep = (where: SweptPlace) => sweepFiles(where, { beside: [], signal: bucket.signal, dryRun: false });
     const names = () => listing(bucket, "swept/").then((all) => all.map(({ key }) => key.slice("swept/".length)));
     const file = localFile(6 * MIB);
     const content = `files/sha256-${file.sha256}.kernel.efi`;
@@ -222,6 +225,32 @@ describe.each([
     await place.putFile(content, file);
     expect((await headObject(bucket, `swept/${content}`))!.modified).toBeGreaterThan(before);
     expect(await digestOfObject(bucket, `swept/${content}`)).toBe(file.sha256);
+  }, 60_000);
+
+  test("what dead publishers of kernels have left is swept, and nothing of others", async () => {
+    const place = bucketPlace(bucket, "kernels");
+    const later: SweptPlace = { ...place, now: async () => (await place.now()) + SWEPT_AFTER + 60_000 };
+    const file = localFile(MIB);
+    const at = (sha256: string) => `bundles/${sha256}.tar.zst`;
+    await place.putFile(at(file.sha256), file);
+    for (const name of ["bundles/of others", ".publishing/index/1.lease/somebody", "published/1"])
+      await putObject(bucket, `kernels/${name}`, { body: bytesPayload(Buffer.from(name)) });
+    for (const name of [at("0".repeat(64)), "bundles/of others"])
+      await sdk.send(new CreateMultipartUploadCommand({ Bucket: "releases", Key: `kernels/${name}` }));
+    const options = { keys: [], seen: new SeenSerials(temporaryDir()), signal: bucket.signal, dryRun: false };
+    expect(await sweepCatalog(place, options)).toEqual([]);
+    expect((await sweepCatalog(later, options)).map(({ action, path }) => `${action} ${path}`).sort()).toEqual([
+      "removed .publishing/index/1.lease/somebody",
+      `removed ${at("0".repeat(64))}`,
+      `set aside ${at(file.sha256)}`,
+    ]);
+    const left = await unfinishedUploads(bucket, "kernels/");
+    expect(left.map(({ key }) => key)).toEqual(["kernels/bundles/of others"]);
+    for (const one of left) await endUpload(bucket, one);
+    const names = (await listing(bucket, "kernels/")).map(({ key }) => key.replace(/[0-9a-f]{16}\./, ""));
+    expect(names.sort()).toEqual(
+      [`.swept/${file.sha256}.tar.zst`, "bundles/of others", "published/1"].map((name) => `kernels/${name}`),
+    );
   }, 60_000);
 
   test("an object is made once, whoever tries", async () => {

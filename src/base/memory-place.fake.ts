@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import fs from "node:fs";
-import type { SweptPlace } from "../base/place.ts";
+import type { SweptPlace } from "./place.ts";
 
 export interface Stored {
   readonly bytes: Buffer;
