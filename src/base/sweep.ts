@@ -63,7 +63,8 @@ export async function sweepPlace(place: SweptPlace, rules: SweepRules): Promise<
   }
   const isOurs = (path: string) =>
     isContent(path, rules) || asideOf(path, rules) !== undefined || rules.isUploaded(path);
-  for (const path of await place.endUploads({ before, isOurs, dryRun })) swept.push({ path, size: 0, action: "removed" });
+  for (const path of await place.endUploads({ before, isOurs, dryRun }))
+    swept.push({ path, size: 0, action: "removed" });
   return swept;
 }
 

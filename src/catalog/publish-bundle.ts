@@ -8,14 +8,7 @@ import type { KeyObject } from "node:crypto";
 import { BootwrightError } from "../base/errors.ts";
 import type { Place } from "../base/place.ts";
 import type { MinisignKey } from "../formats/minisign.ts";
-import {
-  bundlePath,
-  type CatalogEntry,
-  type CatalogIndex,
-  CURRENT,
-  indexPath,
-  signIndex,
-} from "./catalog-index.ts";
+import { bundlePath, type CatalogEntry, type CatalogIndex, CURRENT, indexPath, signIndex } from "./catalog-index.ts";
 import type { BundleIdentity, BundleManifest } from "./manifest.ts";
 import { describeBundle } from "./manifest.ts";
 import { missingBundles } from "./missing-bundles.ts";

@@ -149,6 +149,19 @@ describe("a publisher and a sweeper at once, each stopped at each of its request
   });
 });
 
+test("whoever writes down the index of a publisher that was killed puts back what it names and lies aside", async () => {
+  const store = memoryStore();
+  const place = memoryPlace(store);
+  await publish(place, one!);
+  const killed = { ...place, stat: () => Promise.reject(new Error("killed")) };
+  await expect(publish(killed, two!)).rejects.toThrow("killed");
+  const { current, newest } = await findNewest(place, fresh());
+  expect([current!.index.serial, newest!.index.serial]).toEqual([1, 2]);
+  await place.move(bundlePath(two!.sha256), `.swept/${"0".repeat(16)}.${two!.sha256}.tar.zst`);
+  await publish(place, three!);
+  await checkWhole(store, { atLeast: 3 });
+});
+
 describe("who brings a catalog in a file, and a sweeper", () => {
   let [file, scratch] = ["", ""];
   beforeEach(async () => {
@@ -162,6 +175,31 @@ describe("who brings a catalog in a file, and a sweeper", () => {
     await exportCatalog(from, { catalog, file, bundleFile, signal });
   });
   const take = (place: Place) => importCatalog(place, { ...fresh(), file, scratch, dryRun: false });
+  /** A sweeper takes a bundle just before `current` leads to it. */
+  const robbed = (store: MemoryStore, take: (place: SweptPlace, content: string) => Promise<unknown>): Place => {
+    const place = memoryPlace(store);
+    const replace: Place["replace"] = async (name, bytes) => {
+      await take(place, bundlePath(one!.sha256));
+      await place.replace(name, bytes);
+    };
+    return { ...place, replace };
+  };
+
+  test("a bundle that was taken before `current` led to it comes back, or is brought again; so with the next import", async () => {
+    const aside = `.swept/${"0".repeat(16)}.${one!.sha256}.tar.zst`;
+    for (const how of [
+      (place: SweptPlace, content: string) => place.move(content, aside),
+      (place: SweptPlace, content: string) => place.remove(content),
+    ]) {
+      const store = memoryStore();
+      await take(robbed(store, how));
+      await checkWhole(store, { atLeast: 2 });
+      await how(memoryPlace(store), bundlePath(one!.sha256));
+      expect(await take(memoryPlace(store))).toMatchObject({ known: true });
+      await checkWhole(store, { atLeast: 2 });
+    }
+  });
+
   const nextPublisher = async (place: Place) => {
     await take(place);
     await publish(place, three!);
