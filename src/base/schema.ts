@@ -2,6 +2,9 @@
 import { z } from "zod";
 import { SIZE_PATTERN } from "./size.ts";
 
+// A config is parsed once or twice: functions made for its shape would cost more than they spare.
+z.config({ jitless: true });
+
 export const NAME_PATTERN = /^[a-z0-9][a-z0-9._-]*$/;
 
 export const nameText = () =>
