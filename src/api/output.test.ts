@@ -46,6 +46,42 @@ describe("a file", () => {
     expect(refs()).toEqual([{ kind: "extents", hash: artifact.hash }]);
   });
 
+  it("in pieces goes from the store when another takes its place, unless somebody else has it", () => {
+    const { store, out, target, link } = project();
+    const pieces = (text: string) => {
+      const blob = store.blobs.put(text);
+      return store.putExtents({ size: 8, extents: [{ offset: 4, length: 4, blob, from: 0 }] });
+    };
+    const files = () => fs.readdirSync(path.join(store.dir, "files"));
+    const [one, two, three] = [pieces("one!"), pieces("two!"), pieces("3333")];
+    link(one);
+    link(two);
+    expect(files()).toEqual([two.hash]);
+    // Somebody has a second name for it.
+    fs.linkSync(target, path.join(out, "mine"));
+    link(three);
+    expect(files().sort()).toEqual([two.hash, three.hash].sort());
+    // Another project's output, whose own copy is gone.
+    linkOutput(target, three, { store, project: "/other", name: "disk", key: "k" });
+    link(one);
+    expect(files()).toContain(three.hash);
+    link(three);
+    expect(fs.readFileSync(target, "latin1")).toBe("\0\0\0\x003333");
+  });
+
+  it("in pieces stays while another build runs, whose machine may have it as its disk", () => {
+    const store = tempStore();
+    const { link } = project(store);
+    const blob = store.blobs.put("disk");
+    const [one, two] = [0, 4].map((offset) =>
+      store.putExtents({ size: 8, extents: [{ offset, length: 4, blob, from: 0 }] }),
+    );
+    tempStore(store.dir).begin();
+    link(one!);
+    link(two!);
+    expect(fs.readdirSync(path.join(store.dir, "files"))).toHaveLength(2);
+  });
+
   it("is replaced by another, and left alone when it is the same", () => {
     const { target, link, blob, names } = project();
     const one = blob("one");

@@ -8,7 +8,7 @@ import { systemClock } from "../base/clock.ts";
 import { BootwrightError, ioError, systemCode } from "../base/errors.ts";
 import { ensureDir, removeQuietly, removeTree, TEMPORARY_NAME, temporaryName } from "../base/fs.ts";
 import type { Artifact, BlobArtifact, ExtentsArtifact, TreeArtifact } from "../store/artifact.ts";
-import { assembledFile } from "../store/assembled-file.ts";
+import { assembledFile, dropAssembled } from "../store/assembled-file.ts";
 import { BlobMissing } from "../store/blobs.ts";
 import { materialize } from "../store/materialize.ts";
 import type { Store } from "../store/store.ts";
@@ -33,6 +33,7 @@ export function linkOutput(target: string, artifact: Artifact, { store, project,
   try {
     if (artifact.kind === "tree") linkDirectory(target, { store, artifact });
     else linkFile(target, filePath(store, artifact));
+    if (row !== undefined && row.hash !== artifact.hash) dropAssembled(store, row.hash);
   } catch (error) {
     throw ioError("write", target, error);
   }

@@ -1,4 +1,4 @@
-/** The words that every part of the config is made of. Only `schema.ts` files load this: zod takes 40 ms to import. */
+/** The words that every part of the config is made of. Only `schema.ts` files load this, since zod takes long to load. */
 import { z } from "zod";
 import { SIZE_PATTERN } from "./size.ts";
 

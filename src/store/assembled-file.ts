@@ -35,6 +35,18 @@ export function isAssembled(storeDir: string, { hash, length }: ExtentsArtifact)
   return fs.statSync(assembledPath(storeDir, hash), { throwIfNoEntry: false })?.size === length;
 }
 
+/**
+ * Takes a file away that no output is any more: a disk that is built again and again would fill the store, and the file is
+ * made again in a second. It stays under any other name, in another project, and while another build or machine runs.
+ */
+export function dropAssembled(store: Store, hash: string): void {
+  const file = assembledPath(store.dir, hash);
+  if (fs.statSync(file, { throwIfNoEntry: false })?.nlink !== 1) return;
+  if (store.db.get("SELECT 1 FROM refs WHERE hash = ?", hash) !== undefined) return;
+  if (store.running().some(({ id }) => id !== store.buildId)) return;
+  removeQuietly(file);
+}
+
 /** What is there, with the room that it takes: `size` in bytes, holes not counted. */
 export function assembledFiles(storeDir: string): readonly { hash: string; size: number; inode: number }[] {
   const dir = path.join(storeDir, "files");
