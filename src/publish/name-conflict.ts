@@ -4,6 +4,40 @@ import { VIEW_NAMES } from "./reserved.ts";
 import type { PublishedFile, PublishedState, RetiredFile } from "./state.ts";
 import type { NewFile, PublishTarget } from "./target.ts";
 
+/**
+ * With the names that each file gets here. A name that is made of the content goes on meaning what was published with it first, so
+ * the same bytes under a further version do without it. Throws EXISTS when two of the files would share any other name.
+ */
+export function ownNames(
+  target: PublishTarget,
+  state: PublishedState | undefined,
+  files: readonly NewFile[],
+): readonly NewFile[] {
+  const before: Omit<RetiredFile, "publication">[] = [...(state?.files ?? []), ...(state?.retired ?? [])];
+  const own = files.map((file) => {
+    const digest = target.digestOf(file);
+    const others = before.filter(
+      (one) => one.name !== file.name && one.sha256 === file.sha256 && one.digest !== digest,
+    );
+    const isTheirs = (name: string) =>
+      name.includes(file.sha256) && others.some(({ immutable }) => immutable.includes(name));
+    const immutable = file.immutable.filter((name) => !isTheirs(name));
+    before.push({ ...file, digest });
+    return immutable.length === 0 ? file : { ...file, immutable };
+  });
+  for (const [i, file] of own.entries())
+    for (const other of own.slice(0, i)) {
+      const shared = target.namesOf(file).find((name) => target.namesOf(other).includes(name));
+      if (shared === undefined || target.digestOf(file) === target.digestOf(other)) continue;
+      throw new BootwrightError(
+        "EXISTS",
+        `${target.documents.address}: publish.${other.publication} and publish.${file.publication} would both be ${shared}`,
+        { hint: "publish one of them to another place, or give it `immutable` names of its own" },
+      );
+    }
+  return own;
+}
+
 /** What is published under these names with these bytes already, or undefined when the names are free. Throws EXISTS. */
 export function nameConflict(
   target: PublishTarget,
@@ -33,7 +67,7 @@ export function nameConflict(
   if (other !== undefined)
     throw new BootwrightError(
       "EXISTS",
-      `${where} has ${names.find((name) => target.namesOf(other).includes(name)) ?? file.name} already, with other bytes`,
+      `${where} has ${names.find((name) => target.namesOf(other).includes(name)) ?? file.name} already, ${other.sha256 === file.sha256 ? `as ${other.name}` : "with other bytes"}`,
       {
         hint: nextName(state!, file),
         detail: `there  sha256:${other.sha256}  ${other.name}, published ${other.published}\nhere   sha256:${file.sha256}  ${file.name}`,

@@ -7,7 +7,7 @@ import type { KeyObject } from "node:crypto";
 import { systemClock } from "../base/clock.ts";
 import { BootwrightError } from "../base/errors.ts";
 import { keyName, minisignKeyOf, signMinisign } from "../formats/minisign.ts";
-import { nameConflict } from "./name-conflict.ts";
+import { nameConflict, ownNames } from "./name-conflict.ts";
 import { type FoundState, newestState, readState } from "./read.ts";
 import { retain } from "./retention.ts";
 import { CURRENT, encodeState, type PublishedFile, type PublishedState, statePath } from "./state.ts";
@@ -48,7 +48,8 @@ export async function publishFiles(target: PublishTarget, options: PublishFilesO
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const before = await newestState(target.documents, signal);
     requireKey(target, before?.state, options.secret);
-    const all = options.files.map((file) => ({ file, entry: entryOf(target, file, options.now) }));
+    const named = ownNames(target, before?.state, options.files);
+    const all = named.map((file) => ({ file, entry: entryOf(target, file, options.now) }));
     const known = new Map(all.map(({ file }) => [file, nameConflict(target, before?.state, file)]));
     const fresh = all.filter(({ file }) => known.get(file) === undefined);
     const result = {

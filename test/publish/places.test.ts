@@ -100,6 +100,26 @@ test("a registry: tags and digests, read by oras and skopeo; a tag that means ot
   expect(skopeo("latest")).toEqual(skopeo("v0.3.0"));
 });
 
+test("a registry: the same file under a further version", async () => {
+  const { host } = await dockerRegistry();
+  const { set, ok } = vendor({
+    to: `oci://${host}/team/root`,
+    also: `sources: { registries: { "${host}": { plainHttp: true } } }`,
+  });
+  const [first] = (await ok("publish")).published;
+  set("0.2.0", "0.1.0\n");
+  const [second] = (await ok("publish")).published;
+  expect(second).toMatchObject({ known: false, sha256: first.sha256, immutable: ["v0.2.0"] });
+  expect(second.digest).not.toBe(first.digest);
+  expect(await ok("publish")).toMatchObject({ published: [{ known: true, digest: second.digest }] });
+  const digests = [];
+  for (const tag of ["v0.1.0", `sha256-${first.sha256}`, "v0.2.0", "latest"])
+    digests.push(
+      (await ok("oci", "inspect", `${host}/team/root:${tag}`, "--plain-http")).digest.slice("sha256:".length),
+    );
+  expect(digests).toEqual([first.digest, first.digest, second.digest, second.digest]);
+});
+
 test("claims that nobody holds any more are swept out of a registry; names stay", async () => {
   const { host } = await dockerRegistry();
   const { ok, cli } = vendor({
