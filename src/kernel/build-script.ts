@@ -55,6 +55,11 @@ const patches = (names: readonly string[]): string =>
 const CONFIG_FILES =
   " --exclude='*/tools/testing/*' --wildcards '*Kconfig*' '*scripts/*' '*Makefile*' '*Kbuild*' '*configs/*'";
 
+/** Inputs: source. Output: source, what of it configuring needs: a fiftieth, and unpacking all takes longer than the rest of it. */
+export const configSourceScript = ({ toolchain, epoch }: Pick<BuildScriptOptions, "toolchain" | "epoch">): string =>
+  `${prepare(toolchain)}${unpack(CONFIG_FILES)}${deterministicTar({ dir: WORK, epoch })} -cf - src | zstd -q -3 -T0 -o outputs/source
+`;
+
 export interface ConfigScriptOptions {
   readonly toolchain: Toolchain;
   /** A make target, or "file": inputs/base. */
@@ -62,11 +67,10 @@ export interface ConfigScriptOptions {
   readonly patches: readonly string[];
 }
 
-/** Inputs: source, fragment, base or patch-N. Outputs: config, symbols (one a line). */
+/** Inputs: source (all of it where there are patches), fragment, base or patch-N. Outputs: config, symbols (one a line). */
 export function configScript({ toolchain, base, patches: names }: ConfigScriptOptions): string {
   const make = `make -C ${WORK}/src O=$PWD/out --no-print-directory ${toolchain.make.join(" ")}`;
-  // Unpacked in part: that takes a third of the time. A patch may touch any file, so then everything is there.
-  return `${prepare(toolchain)}${unpack(names.length > 0 ? "" : CONFIG_FILES)}${patches(names)}step configuring
+  return `${prepare(toolchain)}${unpack()}${patches(names)}step configuring
 ${toolchain.rust ? rustAvailable(make) : ""}${startFrom(base, make)}${make} olddefconfig >&2
 cp out/.config outputs/config
 find ${WORK}/src -name '*Kconfig*' -type f -exec sed -nE 's/^[[:space:]]*(menu)?config[[:space:]]+([A-Za-z0-9_]+).*/\\2/p' {} + | sort -u >outputs/symbols

@@ -4,7 +4,7 @@ import { commandStage } from "../stage/command.ts";
 import { type BlobInput, blobOf, defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
 import { buildProgress } from "./build-progress.ts";
-import { buildScript, configScript, EMBEDDED, WORK } from "./build-script.ts";
+import { buildScript, configScript, configSourceScript, EMBEDDED, WORK } from "./build-script.ts";
 import { configLine, type Fragment, mergeFragments, type OptionRequest, parseConfig } from "./fragment.ts";
 import { buildEnvironment, type Toolchain } from "./toolchain.ts";
 import { requireOptions, verifyConfig } from "./verify-config.ts";
@@ -48,7 +48,8 @@ export function kernelConfigStage(options: KernelSourceOptions): Stage<ConfigInp
     ],
     env: buildEnvironment(options.epoch, options.toolchain),
     inputs: {
-      source: options.source,
+      // A patch may touch any file, so then everything is there.
+      source: options.patches.length > 0 ? options.source : blobOf(configSource(options), "source"),
       fragment: blobOf(merged, "fragment"),
       ...(file && { base: options.base as BlobInput }),
       ...patchInputs(options),
@@ -75,6 +76,22 @@ export function kernelConfigStage(options: KernelSourceOptions): Stage<ConfigInp
       refuseRandomness(config);
       return { config: inputs.config };
     },
+  });
+}
+
+/** A stage of its own, since a source changes less often than what is asked of it. */
+function configSource({ name, source, toolroot, toolchain, epoch }: KernelSourceOptions) {
+  return commandStage({
+    name: `${name}-kconfig-source`,
+    toolroot,
+    argv: ["bash", "-c", configSourceScript({ toolchain, epoch })],
+    env: buildEnvironment(epoch, toolchain),
+    inputs: { source },
+    outputs: ["source"],
+    inMemory: WORK,
+    caseSensitive: true,
+    hostPaths: toolchain.hostPaths,
+    watch: buildProgress(name),
   });
 }
 

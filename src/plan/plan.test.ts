@@ -13,6 +13,7 @@ import type { Lock } from "../source/lock.ts";
 import { Resolver } from "../source/resolver.ts";
 import { orderStages } from "../stage/graph.ts";
 import { runStages } from "../stage/scheduler.ts";
+import type { OutputRef } from "../stage/stage.ts";
 import type { TreeArtifact } from "../store/artifact.ts";
 import { planBundle } from "./bundles.ts";
 import { PlanContext } from "./context.ts";
@@ -310,5 +311,31 @@ images: { parts: { kind: kernel, cmdline: quiet, with: [${wanted}] } }
       code: "CONFIG_INVALID",
       message: "images.parts.with: only a kernel from source has a vmlinux",
     });
+  });
+});
+
+describe("a kernel from source", () => {
+  const yaml = (more: string) => `
+name: fragments
+kernel: { from: source, source: { path: ./linux.tar }, config: { fragments: [./a.config] }${more} }
+images: { kernel: { kind: kernel } }
+`;
+  const files = { "linux.tar": "source", "p.patch": "--- a/x\n+++ b/x\n" };
+  const inputOfConfig = async (more: string, fragment: string) => {
+    const { stages } = await plan(yaml(more), { files: { ...files, "a.config": fragment } });
+    const { source } = stages.find(({ name }) => name === "kernel:default-kconfig")!.inputs;
+    return (source as OutputRef).stage;
+  };
+
+  it("is configured out of a part of its source, which no fragment changes", async () => {
+    const [one, other] = [await inputOfConfig("", "CONFIG_A=y\n"), await inputOfConfig("", "CONFIG_B=y\n")];
+    expect(one.name).toBe("kernel:default-kconfig-source");
+    expect(Object.keys(one.inputs).sort()).toEqual(["source", "toolroot"]);
+    expect(one.command).toEqual(other.command);
+    expect(one.params).toEqual(other.params);
+  });
+
+  it("with patches is configured out of all of it: they may touch any file", async () => {
+    expect((await inputOfConfig(", patches: [./p.patch]", "CONFIG_A=y\n")).name).toBe("file:./linux.tar");
   });
 });
