@@ -4,16 +4,11 @@ import { formatSize } from "../base/size.ts";
 import { parentPath } from "../formats/filetree.ts";
 import { packageOfFiles } from "../formats/package-files.ts";
 import { distinctFiles } from "../formats/tree-size.ts";
+import type { Weight } from "../tree/budget.ts";
 import { openArtifact } from "./artifact-ref.ts";
 import { type Description, describe } from "./description.ts";
 import { withRefs } from "./refs.ts";
 import type { Report, Session } from "./session.ts";
-
-interface Weight {
-  readonly name: string;
-  /** Bytes. */
-  readonly size: number;
-}
 
 interface SizeReport {
   readonly total: number;

@@ -53,6 +53,7 @@ describe("the table of an initramfs", () => {
     expect(await table(later)).toBe(line);
     expect(await table(Buffer.concat([plain, later]))).toBe(line);
     expect(await table(Buffer.concat([plain, plain, later]))).toBe(line);
+    for (const zeros of [1, 2, 3]) expect(await table(Buffer.concat([plain, later, Buffer.alloc(zeros)]))).toBe(line);
     expect(await table(archive(member("a", "x")))).toBeUndefined();
   });
 
