@@ -11,6 +11,8 @@ import { completeUpload, createUpload } from "./upload-file.ts";
 import { parseXml, readXmlBody } from "./xml.ts";
 
 const MAX_COPY = 5 * 1024 ** 3;
+/** A server that copies bytes says nothing until it has all of a part. 10,000 of these are more than the largest object needs. */
+const COPY_PART = 1024 ** 3;
 
 interface Copy {
   readonly from: string;
@@ -19,19 +21,23 @@ interface Copy {
   readonly type?: string;
 }
 
-/** `most`: bytes that one request copies. Throws OBJECT_UNKNOWN when there is nothing to copy, OBJECT_REFUSED. */
-export async function copyObject(bucket: Bucket, copy: Copy, { most = MAX_COPY } = {}): Promise<void> {
+/** `most`: bytes that one request copies; `part`: of what is larger. Throws OBJECT_UNKNOWN when there is nothing to copy, OBJECT_REFUSED. */
+export async function copyObject(
+  bucket: Bucket,
+  copy: Copy,
+  { most = MAX_COPY, part = Math.min(most, COPY_PART) } = {},
+): Promise<void> {
   const source = await headObject(bucket, copy.from);
   if (source === undefined || source.size <= most) return await copyAtOnce(bucket, copy);
   const { from, to } = copy;
   const id = await createUpload(bucket, to, copy.type);
   try {
     const etags: string[] = [];
-    for (let at = 0; at < source.size; at += most)
+    for (let at = 0; at < source.size; at += part)
       etags.push(
         await copyPart(bucket, {
           ...{ from, to, id, part: etags.length + 1, etag: source.etag },
-          range: `bytes=${at}-${Math.min(at + most, source.size) - 1}`,
+          range: `bytes=${at}-${Math.min(at + part, source.size) - 1}`,
         }),
       );
     await completeUpload(bucket, { key: to, id, etags });
