@@ -41,6 +41,16 @@ test("what nothing means any more is removed; removed again is removed", async (
   expect(await remove(false, false)).toBe(true);
 });
 
+test("of two who remove it at once, both have", async () => {
+  const { remove, isThere } = await published();
+  expect(await Promise.all([remove(false, false), remove(false, false), remove(false, false)])).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  expect(await isThere()).toBe(false);
+});
+
 test("what another name means stays", async () => {
   const { remove, isThere } = await published();
   expect(await remove(true)).toBe(false);

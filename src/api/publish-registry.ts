@@ -4,7 +4,7 @@ import type { Place } from "../base/place.ts";
 import { type LocalArtifact, localArtifact } from "../oci/artifact.ts";
 import { type CopyEvent, copyContent } from "../oci/copy.ts";
 import { openLayoutSource } from "../oci/layout-content.ts";
-import { deleteManifest, getManifest, headManifest, putManifest } from "../oci/manifests.ts";
+import { deleteManifest, findManifest, getManifest, headManifest, putManifest } from "../oci/manifests.ts";
 import { parseReference } from "../oci/reference.ts";
 import type { Registry } from "../oci/registry.ts";
 import { openRepository } from "../oci/repository.ts";
@@ -81,9 +81,9 @@ export function repositoryTarget(
       // The same container image is the same digest under each of its names.
       if (await isListed()) return false;
       try {
-        const there = await headManifest(registry, digest(file.digest));
-        if (there === undefined) return true;
-        const document = await getManifest(registry, digest(file.digest));
+        // Another publisher may remove it at this moment.
+        const document = await findManifest(registry, digest(file.digest));
+        if (document === undefined) return true;
         const removed = await deleteManifest(registry, digest(file.digest));
         // Who publishes it anew looks for it behind naming it, we look for the name behind removing it: one sees the other.
         if (removed && (await isListed())) await putManifest(registry, digest(file.digest), document);

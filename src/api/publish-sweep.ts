@@ -36,7 +36,7 @@ export async function sweepPublished(session: Session, options: SweepOptions): P
     summary:
       swept.length === 0
         ? "nothing is left over"
-        : `${dryRun ? "would free" : "freed"} ${formatSize(bytes)}; what is set aside goes with a sweep a day later`,
+        : `${dryRun ? "would free" : "freed"} ${formatSize(bytes)}${swept.some(({ action }) => action === "set aside") ? "; what is set aside goes with a sweep a day later" : ""}`,
     exit: dryRun && swept.length > 0 ? EXIT.different : EXIT.ok,
   };
 }

@@ -40,6 +40,16 @@ export async function getManifest(registry: Registry, reference: RegistryReferen
   return { ...got, bytes, mediaType: mediaTypeOf(answer, bytes) };
 }
 
+/** The same, or undefined when there is no such thing. */
+export async function findManifest(registry: Registry, reference: RegistryReference): Promise<Document | undefined> {
+  try {
+    return await getManifest(registry, reference);
+  } catch (error) {
+    if (hasCode(error, "REGISTRY_UNKNOWN")) return undefined;
+    throw error;
+  }
+}
+
 /** The digest alone, or undefined when there is no such thing. */
 export async function headManifest(registry: Registry, reference: RegistryReference): Promise<Digest | undefined> {
   const response = await registry.call({

@@ -7,13 +7,13 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Digest, digestOf } from "../base/digest.ts";
-import { BootwrightError, hasCode } from "../base/errors.ts";
+import { BootwrightError } from "../base/errors.ts";
 import type { Place } from "../base/place.ts";
 import { OCI_TYPES } from "../formats/oci.ts";
 import { EMPTY_BYTES, encodeArtifact, parseOciContent } from "../formats/oci-content.ts";
 import { type BlobSource, bytesBlob, fileBlob } from "./blob.ts";
 import { copyContent } from "./copy.ts";
-import { type Document, deleteManifest, getManifest, headManifest, putManifest } from "./manifests.ts";
+import { type Document, deleteManifest, findManifest, getManifest, headManifest, putManifest } from "./manifests.ts";
 import { pullBlob } from "./pull-blob.ts";
 import type { Registry } from "./registry.ts";
 import { openRepository } from "./repository.ts";
@@ -55,14 +55,10 @@ export function repositoryPlace(
 
   /** A claim that is there, not taken back, and not of long ago. */
   const isLive = async (tag: string): Promise<boolean> => {
-    try {
-      const { bytes, mediaType } = await getManifest(registry, at(tag));
-      const time = Number(parseOciContent(bytes, mediaType, tag).annotations.get(CLAIMED_AT));
-      return time > clock.now() - CLAIM_LASTS;
-    } catch (error) {
-      if (hasCode(error, "REGISTRY_UNKNOWN")) return false;
-      throw error;
-    }
+    const claim = await findManifest(registry, at(tag));
+    if (claim === undefined) return false;
+    const time = Number(parseOciContent(claim.bytes, claim.mediaType, tag).annotations.get(CLAIMED_AT));
+    return time > clock.now() - CLAIM_LASTS;
   };
   // Not every registry deletes, and not every account may: a claim of long ago is none.
   const takeBack = (claim: string) => putBytes(claim, EMPTY_BYTES, { [CLAIMED_AT]: "0" });

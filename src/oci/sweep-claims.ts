@@ -5,7 +5,7 @@
 import { type Clock, systemClock } from "../base/clock.ts";
 import { hasCode } from "../base/errors.ts";
 import { parseOciContent } from "../formats/oci-content.ts";
-import { type Document, deleteManifest, getManifest } from "./manifests.ts";
+import { type Document, deleteManifest, findManifest } from "./manifests.ts";
 import type { Registry } from "./registry.ts";
 import { CLAIM, CLAIMED_AT } from "./repository-place.ts";
 import { listTags } from "./tags.ts";
@@ -40,17 +40,11 @@ function claimedAt({ bytes, mediaType }: Document): number {
   return time === undefined ? Number.POSITIVE_INFINITY : Number(time);
 }
 
-const tagsOf = (registry: Registry, repository: string) =>
-  orUndefined(listTags(registry, repository)).then((all) => all ?? []);
-
-const findManifest = (registry: Registry, named: { host: string; repository: string; tag: string }) =>
-  orUndefined(getManifest(registry, named));
-
-async function orUndefined<T>(asked: Promise<T>): Promise<T | undefined> {
+async function tagsOf(registry: Registry, repository: string): Promise<readonly string[]> {
   try {
-    return await asked;
+    return await listTags(registry, repository);
   } catch (error) {
-    if (hasCode(error, "REGISTRY_UNKNOWN")) return undefined;
+    if (hasCode(error, "REGISTRY_UNKNOWN")) return [];
     throw error;
   }
 }
