@@ -4,13 +4,15 @@
  * added by the next one.
  */
 import path from "node:path";
+import { digestOf } from "../base/digest.ts";
 import type { Place } from "../base/place.ts";
 import { MAX_ENVELOPE, signEnvelope, splitLines, verifyBytes } from "../formats/dsse.ts";
 import { INTOTO_PAYLOAD } from "../formats/intoto.ts";
 import type { BesideFile } from "../publish/github-release.ts";
+import { type AddedStatement, furtherName } from "../publish/github-statements.ts";
 import type { DocumentSigner } from "../sign/payload-signer.ts";
 import type { BlobArtifact } from "../store/artifact.ts";
-import { BILLS, decodeSignature } from "./evidence.ts";
+import { BILLS, decodeSignature, OLDER_STATEMENTS, STATEMENT } from "./evidence.ts";
 import { isEnvelopeOf, ociAttest, ociSign } from "./oci-sign.ts";
 import type { Project } from "./project.ts";
 import { base64Line, documentSigner } from "./provenance.ts";
@@ -47,7 +49,7 @@ export async function removeAttested(place: Place, names: readonly string[]): Pr
 }
 
 /** Endings of what lies beside a file. */
-export const BESIDE = [".sig", ".intoto.jsonl", ".older.intoto.jsonl", ...BILLS.flatMap((one) => [one, `${one}.sig`])];
+export const BESIDE = [".sig", STATEMENT, OLDER_STATEMENTS, ...BILLS.flatMap((one) => [one, `${one}.sig`])];
 
 /** What is said of a file, as files beside it: made when it is asked for, since a signature may differ each time. */
 export function besideFiles(project: Project, about: Omit<Attested, "digest">): readonly BesideFile[] {
@@ -56,7 +58,7 @@ export function besideFiles(project: Project, about: Omit<Attested, "digest">): 
   const statement = readBlob(project, provenance.slsa);
   return [
     { name: `${name}.sig`, make: async () => encodeSignature(await signer.signFile(local)) },
-    { name: `${name}.intoto.jsonl`, make: async () => Buffer.concat([await envelopeOf(statement, signer), NEWLINE]) },
+    { name: `${name}${STATEMENT}`, make: async () => lineOf(statement, signer) },
     ...billsOf(project, about).flatMap(({ name, bytes }) => [
       { name, make: async () => bytes },
       { name: `${name}.sig`, make: async () => encodeSignature(await signer.sign(bytes)) },
@@ -71,8 +73,23 @@ const billsOf = (project: Project, { name, provenance: { spdx, cyclonedx } }: Om
 
 const encodeSignature = (signature: Uint8Array): Buffer => Buffer.from(base64Line(signature));
 
-const envelopeOf = async (payload: Buffer, signer: DocumentSigner): Promise<Buffer> =>
-  Buffer.from(await signEnvelope(payload, { payloadType: INTOTO_PAYLOAD, signer }));
+const lineOf = async (payload: Buffer, signer: DocumentSigner): Promise<Buffer> =>
+  Buffer.from(`${await signEnvelope(payload, { payloadType: INTOTO_PAYLOAD, signer })}\n`);
+
+/** The statement for a release that is there already: under a name that says what it says, and whose key says it. */
+export function furtherStatement(
+  project: Project,
+  { name, provenance, key }: Omit<Attested, "digest">,
+): Pick<AddedStatement, "file" | "statement" | "isSaidBy"> {
+  const signer = documentSigner(project, key);
+  const payload = readBlob(project, provenance.slsa);
+  const { hash } = digestOf(Buffer.concat([signer.publicKey.export({ type: "spki", format: "der" }), payload]));
+  return {
+    file: name,
+    statement: { name: furtherName(name, hash), make: () => lineOf(payload, signer) },
+    isSaidBy: (bytes) => splitLines(bytes).some((line) => isEnvelopeOf(line, { payload, signer })),
+  };
+}
 
 async function putBeside(project: Project, { place, about }: { place: Place; about: Attested }): Promise<void> {
   const { signal } = project.session;
@@ -104,13 +121,13 @@ async function putStatement(project: Project, { place, about }: { place: Place; 
   const payload = readBlob(project, about.provenance.slsa);
   const read = async (name: string) =>
     splitLines((await place.read(name, { maxSize: MAX_ENVELOPE, signal: project.session.signal })) ?? Buffer.of());
-  const [newest, older] = [`${about.name}.intoto.jsonl`, `${about.name}.older.intoto.jsonl`];
+  const [newest, older] = [`${about.name}${STATEMENT}`, `${about.name}${OLDER_STATEMENTS}`];
   const lines = [...(await read(newest)), ...(await read(older))];
   if (lines.some((line) => isEnvelopeOf(line, { payload, signer }))) return;
   const kept = lines.filter((line, i) => lines.findIndex((one) => one.equals(line)) === i).slice(0, MAX_STATEMENTS - 1);
   // In this order: a publisher that is killed in between leaves one twice.
   await place.replace(older, Buffer.concat(kept.flatMap((line) => [line, NEWLINE])));
-  await place.replace(newest, Buffer.concat([await envelopeOf(payload, signer), NEWLINE]));
+  await place.replace(newest, await lineOf(payload, signer));
 }
 
 /** The same bytes may be made from other commits: each says so, the newest first. Of two publishers at once, the next one adds what is lost. */

@@ -34,20 +34,27 @@ export async function attachedEvidence(
   return { found, subject };
 }
 
+export interface NamedBytes {
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
 export interface Beside {
   readonly policy: ProvenancePolicy;
   /** Of the file whose name has that ending more. */
   readonly read: (ending: string) => Promise<Buffer | undefined>;
+  /** Where a place keeps further statements in files of their own. */
+  readonly statements?: (() => Promise<readonly NamedBytes[]>) | undefined;
   readonly chunks: () => AsyncIterable<Uint8Array>;
 }
 
 /** Throws what reading throws. */
-export async function besideEvidence(name: string, { policy, read, chunks }: Beside): Promise<FoundEvidence> {
-  const [signature, lines, older] = [
-    await read(".sig"),
-    await read(".intoto.jsonl"),
-    await read(".older.intoto.jsonl"),
-  ];
+export async function besideEvidence(
+  name: string,
+  { policy, read, statements, chunks }: Beside,
+): Promise<FoundEvidence> {
+  const [signature, lines, older] = [await read(".sig"), await read(STATEMENT), await read(OLDER_STATEMENTS)];
+  const further = (await statements?.()) ?? [];
   const { hash, signedBy } = await readSignedBytes(chunks(), {
     signature: signature && decodeSignature(signature),
     keys: policy.keys,
@@ -60,13 +67,20 @@ export async function besideEvidence(name: string, { policy, read, chunks }: Bes
   }
   return {
     ...{ hash, bills },
-    envelopes: [...envelopesIn(`${name}.intoto.jsonl`, lines), ...envelopesIn(`${name}.older.intoto.jsonl`, older)],
+    envelopes: [
+      ...envelopesIn(`${name}${STATEMENT}`, lines),
+      ...envelopesIn(`${name}${OLDER_STATEMENTS}`, older),
+      ...further.flatMap((one) => envelopesIn(one.name, one.bytes)),
+    ],
     signatures: signature === undefined ? [] : [{ where: `${name}.sig`, signedBy }],
   };
 }
 
 const envelopesIn = (where: string, lines: Buffer = Buffer.of()) =>
   splitLines(lines).map((bytes, i) => ({ where: i === 0 ? where : `${where}, ${i + 1}`, bytes }));
+
+/** Endings of statements of how a file was made: the one that cosign reads, and all others, a line each. */
+export const [STATEMENT, OLDER_STATEMENTS] = [".intoto.jsonl", ".older.intoto.jsonl"] as const;
 
 /** Endings of bills of materials beside a file; each is signed by a file with ".sig" more. */
 export const BILLS = [".spdx.json", ".cdx.json"] as const;

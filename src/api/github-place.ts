@@ -4,8 +4,10 @@ import { didYouMean } from "../base/suggest.ts";
 import { Github } from "../publish/github-api.ts";
 import { sweepDrafts } from "../publish/github-drafts.ts";
 import { readReleases } from "../publish/github-publications.ts";
-import { findRelease, readAsset, readWholeAsset } from "../publish/github-releases.ts";
+import { findRelease, type GithubAsset, readAsset, readWholeAsset } from "../publish/github-releases.ts";
+import { furtherStatements } from "../publish/github-statements.ts";
 import type { Publications } from "../publish/read.ts";
+import type { NamedBytes } from "./evidence.ts";
 import type { Session } from "./session.ts";
 
 type Asking = Pick<Session, "env" | "signal" | "offline">;
@@ -39,6 +41,8 @@ export interface ReleaseFile {
   readonly bytes: () => AsyncIterable<Uint8Array>;
   /** Another file of the release, or undefined. Throws LIMIT_EXCEEDED. */
   readonly read: (name: string, maxSize: number) => Promise<Buffer | undefined>;
+  /** Statements about it that were added later. Throws LIMIT_EXCEEDED. */
+  readonly statements: (maxSize: number) => Promise<readonly NamedBytes[]>;
 }
 
 /** Throws OFFLINE, USAGE, NAME_UNKNOWN, LOGIN_NEEDED. */
@@ -50,7 +54,8 @@ export async function openReleaseFile(session: Asking, address: string): Promise
     });
   const github = openGithub(session, address);
   const release = await findRelease(github, { repository, tag });
-  const find = (wanted: string) => release?.assets.find((one) => one.name === wanted);
+  // Of a statement that is added at this moment, half may be there.
+  const find = (wanted: string) => release?.assets.find(({ name, state }) => name === wanted && state === "uploaded");
   const asset = find(name);
   if (asset === undefined)
     throw new BootwrightError(
@@ -63,15 +68,22 @@ export async function openReleaseFile(session: Asking, address: string): Promise
           )}`,
       { hint: `bootwright published github:${repository}; a private repository needs a token in GITHUB_TOKEN` },
     );
+  const readSmall = async (there: GithubAsset, maxSize: number): Promise<Buffer> => {
+    if (there.size <= maxSize) return readWholeAsset(github, { repository, asset: there });
+    throw new BootwrightError("LIMIT_EXCEEDED", `${there.name} has ${there.size} bytes; at most ${maxSize} are read`);
+  };
   return {
     name,
     bytes: () => readAsset(github, { repository, asset }),
     async read(other, maxSize) {
       const there = find(other);
-      if (there === undefined) return undefined;
-      if (there.size > maxSize)
-        throw new BootwrightError("LIMIT_EXCEEDED", `${other} has ${there.size} bytes; at most ${maxSize} are read`);
-      return readWholeAsset(github, { repository, asset: there });
+      return there && readSmall(there, maxSize);
+    },
+    async statements(maxSize) {
+      const all: { name: string; bytes: Buffer }[] = [];
+      for (const one of furtherStatements(release!, name))
+        all.push({ name: one.name, bytes: await readSmall(one, maxSize) });
+      return all;
     },
   };
 }

@@ -6,7 +6,7 @@ import { parseLocation } from "../oci/reference.ts";
 import { contentPath } from "../publish/read.ts";
 import type { ReleaseArtifact } from "../release/document.ts";
 import type { FoundEvidence, ProvenancePolicy } from "../verify/artifact-policy.ts";
-import { attachedEvidence, besideEvidence, type Damaged } from "./evidence.ts";
+import { attachedEvidence, type Beside, besideEvidence, type Damaged } from "./evidence.ts";
 import { openReadable } from "./places.ts";
 import type { Project } from "./project.ts";
 import { artifactBytes } from "./release-artifacts.ts";
@@ -29,9 +29,12 @@ export const releasedEvidence = (project: Project, asked: Asked): Promise<Releas
 
 async function inPlace(project: Project, { artifact, policy }: Asked): Promise<ReleasedEvidence> {
   const { file: name } = artifact;
-  const beside = await openBeside(project, artifact);
-  const read = (ending: string) => beside(`${name}${ending}`);
-  const found = await besideEvidence(name, { policy, read, chunks: () => bytesOf(project, artifact) });
+  const { read, statements } = await openBeside(project, artifact);
+  const found = await besideEvidence(name, {
+    ...{ policy, statements },
+    read: (ending) => read(`${name}${ending}`),
+    chunks: () => bytesOf(project, artifact),
+  });
   return { found, sha256: found.hash };
 }
 
@@ -39,16 +42,17 @@ async function inPlace(project: Project, { artifact, policy }: Asked): Promise<R
 async function openBeside(
   project: Project,
   { file: name, sha256, address }: ReleaseArtifact,
-): Promise<(name: string) => Promise<Buffer | undefined>> {
+): Promise<{ readonly read: (name: string) => Promise<Buffer | undefined> } & Pick<Beside, "statements">> {
   if (address.startsWith("github:")) {
-    const { read } = await (await import("./github-place.ts")).openReleaseFile(project.session, address);
-    return (other) => read(other, MAX_ENVELOPE);
+    const file = await (await import("./github-place.ts")).openReleaseFile(project.session, address);
+    return { read: (other) => file.read(other, MAX_ENVELOPE), statements: () => file.statements(MAX_ENVELOPE) };
   }
   const inside = `/${contentPath({ name, sha256 })}`;
   if (!address.endsWith(inside))
     throw new BootwrightError("FORMAT_INVALID", `${address} does not end with ${inside}, as what is published does`);
   const place = await openReadable(project, address.slice(0, -inside.length));
-  return (other) => place.read(other, { maxSize: MAX_ENVELOPE, signal: project.session.signal });
+  const { signal } = project.session;
+  return { read: (other) => place.read(other, { maxSize: MAX_ENVELOPE, signal }) };
 }
 
 async function inRegistry(project: Project, { artifact, damaged }: Asked): Promise<ReleasedEvidence> {

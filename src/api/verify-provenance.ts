@@ -89,8 +89,13 @@ async function besideFile(file: string, { policy }: Asked): Promise<FoundEvidenc
 }
 
 async function inRelease(session: Session, { ref, policy }: Asked): Promise<FoundEvidence> {
-  const { name, bytes, read } = await (await import("./github-place.ts")).openReleaseFile(session, ref);
-  return besideEvidence(name, { policy, read: (ending) => read(`${name}${ending}`, MAX_ENVELOPE), chunks: bytes });
+  const file = await (await import("./github-place.ts")).openReleaseFile(session, ref);
+  return besideEvidence(file.name, {
+    policy,
+    read: (ending) => file.read(`${file.name}${ending}`, MAX_ENVELOPE),
+    statements: () => file.statements(MAX_ENVELOPE),
+    chunks: file.bytes,
+  });
 }
 
 async function inBucket(session: Session, { ref, policy }: Asked): Promise<FoundEvidence> {

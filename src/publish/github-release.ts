@@ -1,16 +1,16 @@
 /**
  * Publishes files as a release of a GitHub repository: a draft, which nobody sees, its files, checked; then the draft becomes
- * the release of its tag, all at once. A release that is published is not changed. What a reader wants to know of its files
+ * the release of its tag, all at once. What a release has is not changed. What a reader wants to know of its files
  * is in one of them, as the state of any other place is.
  */
 import type { KeyObject } from "node:crypto";
 import fs from "node:fs";
-import { digestOf } from "../base/digest.ts";
-import { BootwrightError, hasCode } from "../base/errors.ts";
+import { BootwrightError } from "../base/errors.ts";
 import { keyName, minisignKeyOf, signMinisign } from "../formats/minisign.ts";
 import type { Github } from "./github-api.ts";
 import { DRAFT_MARK, removeDraft, removeDrafts } from "./github-drafts.ts";
-import { findRelease, type GithubRelease, listAssets } from "./github-releases.ts";
+import { findRelease, type GithubRelease, listAssets, uploadUrlOf } from "./github-releases.ts";
+import { type Asset, bytesAsset, isWhole, uploadAsset } from "./github-upload.ts";
 import { RELEASE_STATE, VIEW_NAMES } from "./reserved.ts";
 import { encodeState } from "./state.ts";
 import type { NewFile } from "./target.ts";
@@ -43,13 +43,6 @@ export interface PublishedRelease {
   readonly known: boolean;
 }
 
-interface Asset {
-  readonly name: string;
-  readonly size: number;
-  readonly sha256: string;
-  readonly open: () => AsyncIterable<Uint8Array>;
-}
-
 /** Throws EXISTS when the tag has a release with other files, and what the API throws. */
 export async function publishRelease(github: Github, options: ReleaseOptions): Promise<PublishedRelease> {
   requireNames(options);
@@ -64,7 +57,7 @@ export async function publishRelease(github: Github, options: ReleaseOptions): P
   ];
   const draft = await makeDraft(github, options);
   try {
-    for (const asset of assets) await upload(github, { draft, asset, ...options });
+    for (const asset of assets) await uploadAsset(github, { release: draft, asset, ...options });
     await requireAssets(github, { draft, assets, ...options });
     await github.call({
       ...{ method: "PATCH", path: `/repos/${options.repository}/releases/${draft.id}` },
@@ -102,34 +95,7 @@ async function makeDraft(github: Github, { repository, tag, files }: ReleaseOpti
     ...{ method: "POST", path: `/repos/${repository}/releases`, what: `make a draft of release ${tag}` },
     json: { tag_name: tag, name: tag, draft: true, body },
   });
-  return { id: made!.count("id"), uploadUrl: made!.text("upload_url").replace(/\{.*$/, "") };
-}
-
-/** What arrived in part is taken away and sent again. */
-async function upload(
-  github: Github,
-  { draft, asset, repository, signal }: ReleaseOptions & { draft: Draft; asset: Asset },
-): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    signal.throwIfAborted();
-    try {
-      await github.call({
-        ...{ method: "POST", path: `${draft.uploadUrl}?name=${encodeURIComponent(asset.name)}` },
-        ...{ what: `upload ${asset.name}`, file: () => ({ size: asset.size, chunks: asset.open() }) },
-      });
-      return;
-    } catch (error) {
-      if (attempt === 3 || !(hasCode(error, "NETWORK") || hasCode(error, "HTTP_STATUS"))) throw error;
-      const all = await listAssets(github, { repository, release: draft.id });
-      const there = all.find(({ name }) => name === asset.name);
-      if (there === undefined) continue;
-      if (there.state === "uploaded" && there.sha256 === asset.sha256 && there.size === asset.size) return;
-      await github.call({
-        ...{ method: "DELETE", path: `/repos/${repository}/releases/assets/${there.id}`, accept: [404] },
-        what: `delete a part of ${asset.name}`,
-      });
-    }
-  }
+  return { id: made!.count("id"), uploadUrl: uploadUrlOf(made!) };
 }
 
 async function requireAssets(
@@ -139,8 +105,7 @@ async function requireAssets(
   const there = await listAssets(github, { repository, release: draft.id });
   for (const { name, size, sha256 } of assets) {
     const found = there.find((one) => one.name === name);
-    // A server of GitHub's own make may be too old to tell digests.
-    if (found?.state === "uploaded" && found.size === size && (found.sha256 ?? sha256) === sha256) continue;
+    if (isWhole(found, { size, sha256 })) continue;
     throw new BootwrightError(
       "DIGEST_MISMATCH",
       `${name}: ${found === undefined ? "nothing is there" : `${found.size} bytes, sha256:${found.sha256 ?? "?"}, are there`} after the upload; wanted ${size} bytes, sha256:${sha256}`,
@@ -218,10 +183,3 @@ function stateOf({ files, tag, secret, now }: ReleaseOptions): Asset {
   });
   return bytesAsset(RELEASE_STATE, state);
 }
-
-const bytesAsset = (name: string, bytes: Buffer): Asset => ({
-  ...{ name, size: bytes.length, sha256: digestOf(bytes).hash },
-  open: async function* () {
-    yield bytes;
-  },
-});

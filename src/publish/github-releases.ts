@@ -17,6 +17,10 @@ export interface GithubRelease {
   readonly created: string;
   /** ISO 8601, UTC; "" for a draft. */
   readonly published: string;
+  /** GitHub lets nobody add to it or take from it. */
+  readonly immutable: boolean;
+  /** Of an asset more, without its name. */
+  readonly uploadUrl: string;
   readonly assets: readonly GithubAsset[];
 }
 
@@ -131,8 +135,14 @@ const releaseOf = (fields: JsonFields): GithubRelease => ({
   url: fields.text("html_url"),
   created: fields.optionalText("created_at") ?? "",
   published: fields.optionalText("published_at") ?? "",
+  immutable: fields.value("immutable") === true,
+  uploadUrl: uploadUrlOf(fields),
   assets: fields.list("assets", assetOf, 1000),
 });
+
+/** Without the part in braces, which says what may be added. */
+export const uploadUrlOf = (fields: JsonFields): string =>
+  (fields.optionalText("upload_url") ?? "").replace(/\{.*$/, "");
 
 function assetOf(item: unknown, where: string): GithubAsset {
   const fields = JsonFields.of(item, where);

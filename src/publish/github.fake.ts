@@ -49,6 +49,8 @@ export interface GithubFake {
   tellsDigests: boolean;
   /** Who has no token sees nothing. */
   isPrivate: boolean;
+  /** Releases take nothing more once they are published. */
+  isImmutable: boolean;
   readonly stop: () => Promise<void>;
 }
 
@@ -67,6 +69,7 @@ export async function startGithubFake({ token }: { readonly token: string }): Pr
     fault: (() => undefined) as GithubFake["fault"],
     tellsDigests: true,
     isPrivate: false,
+    isImmutable: false,
   };
 
   const serve =
@@ -117,6 +120,7 @@ export async function startGithubFake({ token }: { readonly token: string }): Pr
     body: release.body,
     created_at: release.created,
     published_at: release.draft ? null : release.published,
+    immutable: fake.isImmutable && !release.draft,
     html_url: `https://github.example/releases/${release.tag}`,
     upload_url: `${addressOf(api)}/uploads/${release.id}/assets{?name,label}`,
     assets: release.assets.map(shownAsset),
@@ -173,6 +177,8 @@ export async function startGithubFake({ token }: { readonly token: string }): Pr
       const release = find(upload);
       const name = url.searchParams.get("name")!;
       if (release === undefined) return notFound;
+      if (fake.isImmutable && !release.draft)
+        return { status: 422, json: { message: "Cannot upload assets to an immutable release." } };
       if (release.assets.some((one) => one.name === name)) return { status: 422, json: { message: "already_exists" } };
       const asset: FakeAsset = { id: ids++, name, bytes: body, state: cut ? "starter" : "uploaded" };
       release.assets.push(asset);

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { startGithubFake } from "../../src/publish/github.fake.ts";
 import { documentOf, runCli } from "../support/cli.ts";
 import { temporaryDir } from "../support/test-session.ts";
-import { attestingMaker, platformProject, promoteToProd } from "./platform-project.ts";
+import { attestingMaker, git, platformProject, promoteToProd } from "./platform-project.ts";
 
 const TOKEN = "gh-token-of-this-test";
 const BUILDER = "https://ci.example.org/release";
@@ -29,11 +29,22 @@ test("publish with statements, published, release new, promote, pull, verify", a
   };
   const [{ address, sha256 }] = (await ok("publish")).published;
   expect(address).toBe(`github:o/r@v0.1.0/${NAME}`);
+  const names = () => fake.releases[0]!.assets.map(({ name }) => name);
+  const first = names();
   expect((await ok("publish")).published).toMatchObject([{ known: true }]);
-  const { places } = await ok("published", "github:o/r");
-  expect(places).toMatchObject([
-    { to: "github:o/r", serial: 1, files: [{ address, sha256, version: "0.1.0", moving: ["latest"] }] },
-  ]);
+  expect(names()).toEqual(first);
+
+  // The same bytes from a later commit: what is released is that commit, and a statement says so.
+  const commit = () => git(kernel, "commit", "--quiet", "--allow-empty", "-m", "docs: nothing that is built");
+  commit();
+  git(kernel, "push", "--quiet", "origin", "HEAD:main");
+  const dryRun = await runCli(["publish", "--dry-run"], user);
+  expect([dryRun.exit, names()]).toEqual([0, first]);
+  for (let again = 0; again < 2; again++)
+    expect((await ok("publish")).published).toMatchObject([{ known: true, sha256 }]);
+  const [added = "", ...others] = names().filter((name) => !first.includes(name));
+  expect(added.replace(/[0-9a-f]{12}/, "HEX")).toBe(`${NAME}.HEX.intoto.jsonl`);
+  expect(others).toEqual([]);
 
   fs.writeFileSync(
     path.join(kernel, "policy.yaml"),
@@ -42,7 +53,7 @@ test("publish with statements, published, release new, promote, pull, verify", a
   expect(await ok("verify", address, "--policy", "policy.yaml")).toMatchObject({
     digest: `sha256:${sha256}`,
     violations: [],
-    statements: [{ builder: BUILDER }],
+    statements: [NAME, added].map((name) => ({ builder: BUILDER, where: expect.stringContaining(name) })),
   });
   const offline = await runCli(["verify", address, "--policy", "policy.yaml", "--offline"], user);
   expect(offline.stderr).toContain("OFFLINE");
@@ -67,6 +78,20 @@ provenance: { keys: [maker.crt], builder: "${BUILDER}", signature: true }
   expect(looked.links.map(({ link }: { link: string }) => link).slice(-4)).toEqual([
     ...["bytes", "signature", "provenance", "bill"],
   ]);
+  expect(looked.links.at(-2)).toMatchObject({ state: "holds" });
+  const statement = fake.releases[0]!.assets.pop()!;
+  const unsaid = await platform.cli("verify", "env:prod", "--policy", "policy.yaml", "--json");
+  expect([unsaid.exit, documentOf(unsaid).links.filter(({ code }: { code: string | null }) => code !== null)]).toEqual([
+    7,
+    [expect.objectContaining({ link: "provenance", code: "commit" })],
+  ]);
+
+  // GitHub may forbid that anything is added: then it is said.
+  fake.isImmutable = true;
+  const immutable = await runCli(["publish"], user);
+  expect([immutable.exit, immutable.stderr]).toEqual([0, expect.stringContaining("the release is immutable")]);
+  fake.isImmutable = false;
+  fake.releases[0]!.assets.push(statement);
 
   // What lies there is not believed, and what was taken away is missed.
   const [{ assets }] = fake.releases as [(typeof fake.releases)[number]];
