@@ -5,7 +5,7 @@ import { Github } from "../publish/github-api.ts";
 import { sweepDrafts } from "../publish/github-drafts.ts";
 import { readReleases } from "../publish/github-publications.ts";
 import { findRelease, type GithubAsset, readAsset, readWholeAsset } from "../publish/github-releases.ts";
-import { furtherStatements } from "../publish/github-statements.ts";
+import { furtherStatements, sweepStatements } from "../publish/github-statements.ts";
 import type { Publications } from "../publish/read.ts";
 import type { NamedBytes } from "./evidence.ts";
 import type { Session } from "./session.ts";
@@ -31,9 +31,18 @@ export async function releasesAt(session: Asking, to: string): Promise<Publicati
   return readReleases(openGithub(session, to), repository);
 }
 
-/** Drafts that somebody has begun, and nobody has ended. Throws OFFLINE. */
-export const sweepReleases = (session: Asking, { to, ...options }: { to: string; age: number; dryRun: boolean }) =>
-  sweepDrafts(openGithub(session, to), { repository: to.slice("github:".length), ...options });
+/** Drafts and statements that somebody has begun, and nobody has ended. Throws OFFLINE. */
+export async function sweepReleases(
+  session: Asking,
+  { to, ...options }: { to: string; age: number; dryRun: boolean },
+): Promise<readonly { readonly path: string; readonly size: number }[]> {
+  const github = openGithub(session, to);
+  const where = { repository: to.slice("github:".length), ...options };
+  return [
+    ...(await sweepDrafts(github, where)).map(({ tag, size }) => ({ path: `draft of ${tag}`, size })),
+    ...(await sweepStatements(github, where)).map(({ tag, name, size }) => ({ path: `half of ${tag}/${name}`, size })),
+  ];
+}
 
 export interface ReleaseFile {
   readonly name: string;

@@ -51,8 +51,8 @@ async function sweepAt(
   const address = catalog === undefined ? to : config.catalogs[catalog]!.url;
   if (address.startsWith("github:")) {
     const { sweepReleases } = await import("./github-place.ts");
-    const drafts = await sweepReleases(session, { to: address, age: SWEPT_AFTER, dryRun });
-    return drafts.map(({ tag, size }) => ({ path: `draft of ${tag}`, size, action: "removed" }));
+    const swept = await sweepReleases(session, { to: address, age: SWEPT_AFTER, dryRun });
+    return swept.map((one) => ({ ...one, action: "removed" }));
   }
   if (address.startsWith("oci://")) {
     const { sweepRegistry } = await import("./publish-registry.ts");

@@ -30,6 +30,8 @@ export interface GithubAsset {
   readonly size: number;
   /** "uploaded" when all of it is there. */
   readonly state: string;
+  /** ISO 8601, UTC. */
+  readonly created: string;
   /** Hex; undefined where the server is too old to tell. */
   readonly sha256: string | undefined;
 }
@@ -151,6 +153,7 @@ function assetOf(item: unknown, where: string): GithubAsset {
     name: fields.text("name"),
     size: fields.count("size"),
     state: fields.text("state"),
+    created: fields.optionalText("created_at") ?? "",
     sha256: /^sha256:([0-9a-f]{64})$/.exec(fields.optionalText("digest") ?? "")?.[1],
   };
 }

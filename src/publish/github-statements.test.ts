@@ -40,7 +40,7 @@ function add(commit: string, { signal = new AbortController().signal, stallMs = 
 const [A, B] = ["a".repeat(40), "b".repeat(40)];
 const texts = (): readonly string[] =>
   furtherStatements(
-    { assets: fake.releases[0]!.assets.map((one) => ({ ...one, size: 0, sha256: undefined })) },
+    { assets: fake.releases[0]!.assets.map((one) => ({ ...one, size: 0, sha256: undefined, created: "" })) },
     "one.efi",
   )
     .map(({ name }) => fake.releases[0]!.assets.find((one) => one.name === name)!.bytes.toString())
@@ -67,7 +67,7 @@ test("each statement is an asset of its own, once; what is there stays", async (
 
 test("what is no further statement of this file is none, nor is half of one", () => {
   const names = ["one.efi.intoto.jsonl", "one.efi.0123456789ab.intoto.jsonl", "one.efi.x.0123456789ab.intoto.jsonl"];
-  const asset = { id: 1, size: 1, sha256: undefined, state: "uploaded" };
+  const asset = { id: 1, size: 1, sha256: undefined, created: "", state: "uploaded" };
   const assets = [
     ...names.map((name) => ({ ...asset, name })),
     { ...asset, name: furtherName("one.efi", A), state: "starter" },

@@ -6,7 +6,14 @@
 import { BootwrightError } from "../base/errors.ts";
 import type { Github } from "./github-api.ts";
 import type { BesideFile } from "./github-release.ts";
-import { findRelease, type GithubAsset, type GithubRelease, readWholeAsset } from "./github-releases.ts";
+import {
+  findRelease,
+  type GithubAsset,
+  type GithubRelease,
+  listReleases,
+  readWholeAsset,
+  serverTime,
+} from "./github-releases.ts";
 import { type Asset, bytesAsset, deleteAsset, uploadAsset } from "./github-upload.ts";
 
 /** As `NAME.intoto.jsonl` of other places, in another file for each but the first. */
@@ -24,6 +31,21 @@ export const furtherStatements = ({ assets }: Pick<GithubRelease, "assets">, fil
     .filter(({ name, state }) => state === "uploaded" && FURTHER.test(name) && name.replace(FURTHER, "") === file)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .slice(0, MAX_FURTHER);
+
+/** Halves of statements that were begun so long ago that whoever began them has died: milliseconds by the server's clock. */
+export async function sweepStatements(
+  github: Github,
+  { repository, age, dryRun }: { repository: string; age: number; dryRun: boolean },
+): Promise<readonly { readonly tag: string; readonly name: string; readonly size: number }[]> {
+  const before = (await serverTime(github, repository)) - age;
+  const halves = (await listReleases(github, repository))
+    .filter(({ draft, immutable }) => !draft && !immutable)
+    .flatMap(({ tag, assets }) => assets.map((asset) => ({ tag, asset })))
+    .filter(({ asset: { name, state } }) => state !== "uploaded" && FURTHER.test(name))
+    .filter(({ asset }) => Date.parse(asset.created) < before);
+  for (const { asset } of dryRun ? [] : halves) await deleteAsset(github, { repository, asset });
+  return halves.map(({ tag, asset: { name, size } }) => ({ tag, name, size }));
+}
 
 export interface AddedStatement {
   /** "OWNER/REPOSITORY" */

@@ -11,6 +11,7 @@ export interface FakeAsset {
   readonly name: string;
   bytes: Buffer;
   readonly state: "uploaded" | "starter";
+  readonly created?: string;
 }
 
 export interface FakeRelease {
@@ -109,8 +110,8 @@ export async function startGithubFake({ token }: { readonly token: string }): Pr
     };
 
   const find = (id: string | undefined) => fake.releases.find((one) => one.id === Number(id));
-  const shownAsset = ({ id, name, bytes, state }: FakeAsset) => ({
-    ...{ id, name, state, size: bytes.length },
+  const shownAsset = ({ id, name, bytes, state, created }: FakeAsset) => ({
+    ...{ id, name, state, size: bytes.length, created_at: created ?? new Date().toISOString() },
     ...(fake.tellsDigests && { digest: `sha256:${createHash("sha256").update(bytes).digest("hex")}` }),
   });
   const shown = (release: FakeRelease) => ({

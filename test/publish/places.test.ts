@@ -222,9 +222,16 @@ test("a GitHub release; the token is said nowhere", async () => {
       { ...draft, id: 92, tag: "v0.0.2", body, created: new Date().toISOString() },
       { ...draft, id: 93, tag: "v0.0.3", body: "What is new" },
     );
+    // Statements that were added in part.
+    const half = { name: "x.0123456789ab.intoto.jsonl", bytes: Buffer.of(), state: "starter" as const };
+    fake.releases[0]!.assets.push({ ...half, id: 94, created: "2026-01-01T00:00:00Z" }, { ...half, id: 95 });
     const sweeps = [await cli("publish", "--sweep", "--dry-run"), await cli("publish", "--sweep")];
     expect(sweeps.map(({ exit }) => exit)).toEqual([10, 0]);
-    expect(sweeps[1]!.stdout).toBe("removed draft of v0.0.1 at github:o/r\n");
+    expect(sweeps[1]!.stdout).toBe(
+      "removed draft of v0.0.1 at github:o/r\nremoved half of v0.1.0/x.0123456789ab.intoto.jsonl at github:o/r\n",
+    );
+    expect(fake.releases[0]!.assets.map(({ id }) => id)).not.toContain(94);
+    expect(fake.releases[0]!.assets.map(({ id }) => id)).toContain(95);
     expect(fake.releases.map(({ tag }) => tag)).toEqual(["v0.1.0", "v0.0.2", "v0.0.3"]);
     results.push(...sweeps);
     set("0.1.0", "other\n");
