@@ -79,7 +79,8 @@ export async function prepareMachine(project: Project, choice: MachineChoice): P
     "stage" in input ? run.output(input.stage, input.output) : input;
   const directory = (input: OutputRef<TreeArtifact>): string =>
     materializedRoot(store, resolved(input) as TreeArtifact);
-  const bus = choice.bus ?? machine?.bus;
+  // Who asks for another firmware than the machine's asks for what goes with it.
+  const bus = choice.bus ?? (firmware === "uefi" || choice.firmware === undefined ? machine?.bus : undefined);
   const boot = bootSource({ image, firmware, bus, cmdline: choice.cmdline, file, directory });
   const secure = choice.secureBoot ?? machine?.secureBoot ?? false;
   const spec: MachineSpec = {
