@@ -59,9 +59,12 @@ export function repositoryTarget(
     },
     async put(file) {
       const { document, source } = artifactOf(file);
-      await copyContent(document, { from: source, to: openRepository(registry, { repository }), ...copying });
-      const there = await headManifest(registry, digest(document.hash));
-      if (there?.hash === document.hash && there.size === document.size) return;
+      for (let attempt = 1; attempt <= 3; attempt++) {
+        await copyContent(document, { from: source, to: openRepository(registry, { repository }), ...copying });
+        const there = await headManifest(registry, digest(document.hash));
+        if (there?.hash === document.hash && there.size === document.size) return;
+        // Another publisher may just take away the same image, under a name that it had before.
+      }
       throw new BootwrightError(
         "DIGEST_MISMATCH",
         `${documents.address}@sha256:${document.hash} is not there after the push`,
