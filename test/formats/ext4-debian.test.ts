@@ -9,7 +9,6 @@ import { buildImages } from "../../src/api/build.ts";
 import { comparePaths } from "../../src/base/bytes.ts";
 import type { FileTree } from "../../src/formats/filetree.ts";
 import { readGpt } from "../../src/formats/gpt-reader.ts";
-import type { OutputRef } from "../../src/stage/stage.ts";
 import type { TreeArtifact } from "../../src/store/artifact.ts";
 import { openFileSource } from "../../src/store/blob-source.ts";
 import { temporaryDir, withProject, writeProject } from "../support/test-session.ts";
@@ -35,11 +34,9 @@ test(`a Debian root${FULL ? " of more than 50,000 files" : ""}`, { timeout: FULL
   const dir = temporaryDir("ext4-");
   const { tree, disk } = await withProject(writeProject(CONFIG), {}, async (project) => {
     const { built, run } = await buildImages(project, { images: ["disk"] });
-    const { image, file } = built[0]!;
-    const inputs = Object.values(image.output.stage.inputs).flat() as OutputRef[];
-    const root = inputs.find((input) => input?.kind === "tree" && input.stage.name === "tree:root")!;
-    const tree: FileTree = project.store.getTree(run.output(root.stage, root.output) as TreeArtifact);
-    return { tree, disk: file };
+    const { outputs } = run.stages.find(({ stage }) => stage === "tree:root")!;
+    const tree: FileTree = project.store.getTree(outputs.tree as TreeArtifact);
+    return { tree, disk: built[0]!.file };
   });
   const partition = path.join(dir, "root");
   copyPartition(disk, "root", partition);
