@@ -233,7 +233,8 @@ function machineName(): string {
 /** A bar that a note of bench/formats.ts tells counts as well. */
 function rowLine({ name, ours, theirs, unit, note, bar }: Row): string {
   const limit = bar ?? (/\bbar ([\d.]+)/.exec(note) ? Number(/\bbar ([\d.]+)/.exec(note)![1]) : undefined);
-  const value = (number: number) => `${number < 100 ? number.toFixed(1) : Math.round(number)} ${unit}`;
+  const value = (number: number) =>
+    `${number < 10 ? number.toFixed(2) : number < 100 ? number.toFixed(1) : Math.round(number)} ${unit}`;
   return line([
     name,
     value(ours),
