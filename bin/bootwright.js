@@ -1,10 +1,15 @@
 #!/usr/bin/env node
+// biome-ignore-all lint/style/useNodejsImportProtocol: Node 12 cannot require by it
 // Starts Bootwright. This file is plain JavaScript that even Node 12 can parse, so that an old Node can find a new one
 // (a project may have it in node_modules/.bin), or say what is missing.
-import fs from "node:fs";
-import os from "node:os";
-import path from "node:path";
-import { fileURLToPath } from "node:url";
+import { createRequire } from "module";
+
+// What is required comes as it is; an import would first load all that a module could give (node:fs: its promises, readline).
+const require = createRequire(import.meta.url);
+const fs = require("fs");
+const os = require("os");
+const path = require("path");
+const { fileURLToPath } = require("url");
 
 const NEEDED = 24;
 const here = path.dirname(fs.realpathSync(fileURLToPath(import.meta.url)));
@@ -17,17 +22,13 @@ if (major(process.versions.node) >= NEEDED) {
 
 function run() {
   const file = program();
-  import("node:module")
-    .then((module) => {
-      // Also keeps TypeScript with its types taken out. NODE_COMPILE_CACHE and NODE_DISABLE_COMPILE_CACHE still decide.
-      const cache = process.env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache");
-      if (!process.env.NODE_COMPILE_CACHE) module.enableCompileCache(path.join(cache, "bootwright", "compiled"));
-      return import(String(new URL("file://" + encodeURI(file).replace(/[?#]/g, encodeURIComponent))));
-    })
-    .catch((error) => {
-      process.stderr.write((error instanceof Error ? error.stack : String(error)) + "\n");
-      process.exit(1);
-    });
+  // Also keeps TypeScript with its types taken out. NODE_COMPILE_CACHE and NODE_DISABLE_COMPILE_CACHE still decide.
+  const cache = process.env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache");
+  if (!process.env.NODE_COMPILE_CACHE) require("module").enableCompileCache(path.join(cache, "bootwright", "compiled"));
+  import(String(new URL("file://" + encodeURI(file).replace(/[?#]/g, encodeURIComponent)))).catch((error) => {
+    process.stderr.write((error instanceof Error ? error.stack : String(error)) + "\n");
+    process.exit(1);
+  });
 }
 
 /** The bundle, unless this is a checkout whose source is newer: its files' and directories' times are compared. */
@@ -43,7 +44,7 @@ function isNewer(dir, time) {
   if (fs.statSync(dir).mtimeMs > time) return true;
   return fs.readdirSync(dir, { withFileTypes: true }).some((entry) => {
     if (/\.(test|fake)\.ts$/.test(entry.name)) return false;
-    const name = path.join(dir, entry.name);
+    const name = dir + "/" + entry.name;
     return entry.isDirectory() ? isNewer(name, time) : fs.statSync(name).mtimeMs > time;
   });
 }
@@ -65,18 +66,16 @@ function restart() {
     );
     process.exit(4);
   }
-  import("node:child_process").then(({ spawn }) => {
-    const args = [fileURLToPath(import.meta.url)].concat(process.argv.slice(2));
-    const child = spawn(node, args, { stdio: "inherit" });
-    // The terminal sends Ctrl-C to both of us: only wait. What is sent to us alone is passed on.
-    process.on("SIGINT", () => {});
-    for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-    child.on("error", (error) => {
-      process.stderr.write("bootwright cannot start " + node + ": " + error.message + "\n");
-      process.exit(4);
-    });
-    child.on("exit", (code, signal) => process.exit(signal ? 128 + (os.constants.signals[signal] || 0) : code));
+  const args = [fileURLToPath(import.meta.url)].concat(process.argv.slice(2));
+  const child = require("child_process").spawn(node, args, { stdio: "inherit" });
+  // The terminal sends Ctrl-C to both of us: only wait. What is sent to us alone is passed on.
+  process.on("SIGINT", () => {});
+  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => {
+    process.stderr.write("bootwright cannot start " + node + ": " + error.message + "\n");
+    process.exit(4);
   });
+  child.on("exit", (code, signal) => process.exit(signal ? 128 + (os.constants.signals[signal] || 0) : code));
 }
 
 /** The nearest node_modules/.bin/node that is new enough: upwards from this package, then from the working directory. */

@@ -1,7 +1,7 @@
 /** Runs `main` with the real process, and sees to it that the output is out before the process ends. */
 import { setTimeout } from "node:timers/promises";
-import v8 from "node:v8";
 import { EXIT } from "../base/error-codes.ts";
+import { stopOptimizing } from "../base/optimization.ts";
 import { main } from "./main.ts";
 
 // A reader that stops reading (`| head`) is no error.
@@ -41,7 +41,6 @@ process.exit(exit);
  * those that run get the time to end.
  */
 async function endCompilations(): Promise<void> {
-  v8.setFlagsFromString("--no-maglev");
-  v8.setFlagsFromString("--no-turbofan");
+  stopOptimizing();
   await setTimeout(10);
 }

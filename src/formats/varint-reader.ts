@@ -20,7 +20,10 @@ export class VarintReader {
   }
 
   byte(): number {
-    return this.take(1)[0]!;
+    const value = this.#bytes[this.#at];
+    if (value === undefined) throw this.invalid("ends early, 1 more bytes expected");
+    this.#at++;
+    return value;
   }
 
   take(length: number): Buffer {

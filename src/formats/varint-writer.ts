@@ -24,6 +24,14 @@ export class VarintWriter {
     this.bytes(value);
   }
 
+  /** Length in UTF-8, then the text. */
+  text(value: string): void {
+    const length = Buffer.byteLength(value);
+    this.varint(length);
+    this.#room(length);
+    this.#length += this.#buffer.write(value, this.#length);
+  }
+
   hex(value: string): void {
     this.#room(value.length / 2);
     this.#length += this.#buffer.write(value, this.#length, "hex");

@@ -52,10 +52,10 @@ export function encodeAction(spec: ActionSpec): EncodedAction {
 
 export function encodeCommand(command: CommandSpec): Uint8Array {
   const writer = new VarintWriter();
-  for (const argument of command.arguments) field(writer, 1, Buffer.from(argument));
+  for (const argument of command.arguments) words(writer, 1, argument);
   for (const [name, value] of sortedEntries(command.environment ?? {})) message(writer, 2, encodePair(name, value));
   text(writer, 6, command.workingDirectory ?? "");
-  for (const path of [...command.outputPaths].sort(comparePaths)) field(writer, 7, Buffer.from(path));
+  for (const path of [...command.outputPaths].sort(comparePaths)) words(writer, 7, path);
   return writer.done();
 }
 
@@ -111,16 +111,21 @@ function encodePair(name: string, value: string): Uint8Array {
 }
 
 /** Wire type 2: a length, then as many bytes (protobuf's "Encoding", "Length-Delimited Records"). */
-function field(writer: VarintWriter, at: number, bytes: Uint8Array): void {
-  writer.varint((at << 3) | 2);
+const tag = (at: number): number => (at << 3) | 2;
+
+function message(writer: VarintWriter, at: number, bytes: Uint8Array): void {
+  writer.varint(tag(at));
   writer.sized(bytes);
 }
 
-const message = field;
+function words(writer: VarintWriter, at: number, value: string): void {
+  writer.varint(tag(at));
+  writer.text(value);
+}
 
 /** What is empty or zero is a field's default, and left out. */
 function text(writer: VarintWriter, at: number, value: string): void {
-  if (value !== "") field(writer, at, Buffer.from(value));
+  if (value !== "") words(writer, at, value);
 }
 
 function number(writer: VarintWriter, at: number, value: number): void {

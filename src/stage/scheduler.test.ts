@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { tempDir, tempStore } from "../../test/support/temp-store.ts";
 import { systemClock } from "../base/clock.ts";
 import { digestOf } from "../base/digest.ts";
@@ -47,6 +47,27 @@ describe("runStages", () => {
     const log: Log = [];
     expect(await run(store, [diamond(log)])).toMatchObject({ ran: 0, cached: 4 });
     expect(log).toEqual([]);
+  });
+
+  it("what is there is claimed at once", async () => {
+    const store = tempStore();
+    await run(store, [diamond([])]);
+    const claim = vi.spyOn(store, "claim");
+    await run(store, [diamond([], { text: "changed", gives: () => "s" })]);
+    await run(store, [diamond([])]);
+    expect(claim.mock.calls.map(([keys]) => keys.length)).toEqual([1, 1, 1, 4]);
+  });
+
+  it("what a collection takes while it is asked for is made again", async () => {
+    const store = tempStore();
+    await run(store, [diamond([])]);
+    vi.spyOn(store, "claim").mockImplementationOnce((keys) => {
+      store.forget(keys.slice(1, 2));
+      return false;
+    });
+    const log: Log = [];
+    expect(await run(store, [diamond(log)])).toMatchObject({ ran: 1, cached: 3 });
+    expect(log).toEqual(["left"]);
   });
 
   it("a change runs what it reaches, and nothing beside", async () => {

@@ -8,6 +8,7 @@ import { systemClock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import type { Emit } from "../base/events.ts";
 import { ensureDir, removeTree } from "../base/fs.ts";
+import { unoptimized } from "../base/optimization.ts";
 import type { Artifact } from "../store/artifact.ts";
 import { BlobMissing } from "../store/blobs.ts";
 import { reach } from "../store/collect.ts";
@@ -20,6 +21,7 @@ import {
   reasonText,
   saveDecisions,
 } from "./decision.ts";
+import { foundResults } from "./found.ts";
 import { orderStages, resolveInputs, stageInputs } from "./graph.ts";
 import { type KeyRecord, stageKey } from "./key.ts";
 import { Resources } from "./resources.ts";
@@ -87,25 +89,23 @@ async function runOnce(order: readonly AnyStage[], options: RunStagesOptions): P
     return artifact;
   };
 
+  const decision = (stage: AnyStage, record: KeyRecord): DecideOptions => ({
+    ...{ record, known: known.get(stage.name), resources, signal, output, decisions, options },
+  });
   const evaluate = async (stage: AnyStage): Promise<void> => {
     const inputs = stageInputs(stage);
     await Promise.all(inputs.map((input) => running.get(input)));
     signal.throwIfAborted();
-    const record = stageKey(stage, output);
-    const report = await decide(stage, {
-      record,
-      known: known.get(stage.name),
-      resources,
-      signal,
-      output,
-      decisions,
-      options,
-    });
-    reports.set(stage, report);
+    reports.set(stage, await decide(stage, decision(stage, stageKey(stage, output))));
   };
 
   emit({ type: "build.start", stages: order.length, names: order.map((stage) => stage.name) });
+  for (const { stage, record, result } of unoptimized(() => foundResults(order, store))) {
+    emitCached(stage, { result, emit });
+    reports.set(stage, settle(stage, { ...decision(stage, record), outcome: "cached", result }));
+  }
   for (const stage of order) {
+    if (reports.has(stage)) continue;
     const done = evaluate(stage);
     done.catch((error) => stop.abort(error));
     running.set(stage, done);
@@ -140,26 +140,14 @@ interface DecideOptions {
 async function decide(stage: AnyStage, decision: DecideOptions): Promise<StageReport> {
   const { record, known, options } = decision;
   const { store, emit } = options;
-  const settle = (outcome: "ran" | "cached", { outputs, ms }: { outputs: Outputs; ms: number }): StageReport => {
-    const reasons =
-      outcome === "ran" ? reasonsFor((known?.lastRun ?? known?.last) as KeyRecord | undefined, record) : [];
-    decision.decisions.push({ ...record, stage: stage.name, outcome, reasons, at: systemClock.now(), ms });
-    return { stage: stage.name, key: record.key, outcome, outputs, ms };
-  };
   const cached = (): StageResult | undefined => {
     const result = store.lookup(record.key) ?? pinnedResult(stage, { key: record.key, store });
     if (result === undefined || !store.claim([record.key])) return undefined;
-    emit({
-      type: "stage.cached",
-      stage: stage.name,
-      key: record.key,
-      bytes: bytesOf(result.outputs),
-      digest: mainDigest(stage, result.outputs),
-    });
+    emitCached(stage, { result, emit });
     return result;
   };
   let result = cached();
-  if (result !== undefined) return settle("cached", result);
+  if (result !== undefined) return settle(stage, { ...decision, outcome: "cached", result });
 
   // Another process may be making the same result: wait for it rather than do the work twice.
   const turn: Turn = await awaitTurn(store, record.key, decision.signal, (pid) =>
@@ -167,17 +155,39 @@ async function decide(stage: AnyStage, decision: DecideOptions): Promise<StageRe
   );
   try {
     result = cached();
-    if (result !== undefined) return settle("cached", result);
+    if (result !== undefined) return settle(stage, { ...decision, outcome: "cached", result });
     const leave = await decision.resources.acquire(stage.weight ?? {}, decision.signal);
     try {
       const before = (known?.lastRun ?? known?.last) as KeyRecord | undefined;
-      return settle("ran", await runStage(stage, { ...decision, reason: reasonText(reasonsFor(before, record)) }));
+      result = await runStage(stage, { ...decision, reason: reasonText(reasonsFor(before, record)) });
+      return settle(stage, { ...decision, outcome: "ran", result });
     } finally {
       leave();
     }
   } finally {
     turn.end();
   }
+}
+
+/** Writes the decision down. */
+function settle(
+  stage: AnyStage,
+  {
+    record,
+    known,
+    decisions,
+    outcome,
+    result: { outputs, ms },
+  }: DecideOptions & { outcome: "ran" | "cached"; result: StageResult },
+): StageReport {
+  const reasons = outcome === "ran" ? reasonsFor((known?.lastRun ?? known?.last) as KeyRecord | undefined, record) : [];
+  decisions.push({ ...record, stage: stage.name, outcome, reasons, at: systemClock.now(), ms });
+  return { stage: stage.name, key: record.key, outcome, outputs, ms };
+}
+
+function emitCached(stage: AnyStage, { result: { key, outputs }, emit }: { result: StageResult; emit: Emit }): void {
+  const [bytes, digest] = [bytesOf(outputs), mainDigest(stage, outputs)];
+  emit({ type: "stage.cached", stage: stage.name, key, bytes, digest });
 }
 
 /** A pinned stage whose bytes came here by another way (another project, another pin of the same file) has its result. */

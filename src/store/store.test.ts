@@ -60,6 +60,19 @@ describe("results", () => {
   });
 });
 
+describe("the last use of a result", () => {
+  it.each([
+    ["is written once an hour", 3_600_001, true],
+    ["is left as it is before", 3_599_000, false],
+  ])("%s", (_, age, written) => {
+    const { store } = storeWithResult();
+    const used = Date.now() - age;
+    store.db.run("UPDATE results SET used = ?", used);
+    store.claim(["k"]);
+    expect(store.db.get<{ used: number }>("SELECT used FROM results")!.used > used).toBe(written);
+  });
+});
+
 describe("builds", () => {
   it("are running from begin to close", () => {
     const dir = tempDir();

@@ -21,6 +21,10 @@ export interface StageResult {
   readonly ms: number;
 }
 
+/** A collection asks who was used longest ago: an hour more or less does not matter to it. */
+const USE_PRECISION_MS = 3_600_000;
+const IN_LIST = "key IN (SELECT value FROM json_each(?))";
+
 export class Store {
   readonly dir: string;
   readonly readonly: boolean;
@@ -123,15 +127,15 @@ export class Store {
 
   /** Marks results as in use, so that a collection running beside leaves them. False when one of them has just gone. */
   claim(keys: readonly string[]): boolean {
+    const list = JSON.stringify(keys);
     return this.db.transaction(() => {
       this.#lease();
       const now = systemClock.now();
-      let there = true;
-      for (const key of keys) {
-        this.db.run("INSERT OR IGNORE INTO uses (build, key) VALUES (?, ?)", this.buildId, key);
-        if (this.db.run("UPDATE results SET used = ? WHERE key = ?", now, key) === 0) there = false;
-      }
-      return there;
+      this.db.run("INSERT OR IGNORE INTO uses (build, key) SELECT ?, value FROM json_each(?)", this.buildId, list);
+      // Each row lies on a page of its own: a build with nothing to do shall not write them all.
+      this.db.run(`UPDATE results SET used = ? WHERE ${IN_LIST} AND used < ?`, now, list, now - USE_PRECISION_MS);
+      const { there } = this.db.get<{ there: number }>(`SELECT COUNT(*) AS there FROM results WHERE ${IN_LIST}`, list)!;
+      return there === new Set(keys).size;
     });
   }
 
@@ -160,10 +164,11 @@ export class Store {
 
   close(): void {
     try {
-      if (this.#leased) {
-        this.db.run("DELETE FROM uses WHERE build = ?", this.buildId);
-        this.db.run("DELETE FROM builds WHERE id = ?", this.buildId);
-      }
+      if (this.#leased)
+        this.db.transaction(() => {
+          this.db.run("DELETE FROM uses WHERE build = ?", this.buildId);
+          this.db.run("DELETE FROM builds WHERE id = ?", this.buildId);
+        });
     } catch {
       // A full disk, which is being reported already. The lease counts for nothing once this process is gone.
     } finally {
