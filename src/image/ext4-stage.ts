@@ -1,6 +1,7 @@
 /** The stage that writes a tree as an ext4 file system in a file of its own. */
 import { defineStage, type Stage, type TreeInput } from "../stage/stage.ts";
 import { type BlobArtifact, blobArtifact } from "../store/artifact.ts";
+import { freeRoom } from "./free-room.ts";
 
 export interface Ext4StageOptions {
   readonly name: string;
@@ -32,9 +33,7 @@ export function ext4Stage(options: Ext4StageOptions): Stage<{ tree: TreeInput },
       const reader = store.reader({ reuse: true });
       try {
         const entries = store.getTree(inputs.tree);
-        const used = entries.reduce((sum, entry) => sum + (entry.type === "file" ? entry.content.size : 0), 0);
-        const free = readonly ? 0 : Math.ceil(used / 4);
-        const room = size === undefined ? { free } : { size };
+        const room = size === undefined ? { free: readonly ? 0 : freeRoom(entries) } : { size };
         const own = { read: reader.read, seed, epoch, label, journal: !readonly, ...room };
         const volume = encodeExt4(entries, own);
         return { image: blobArtifact(store.blobs.putSparse(volume.writes(), volume.size)) };

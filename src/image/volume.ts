@@ -4,6 +4,7 @@ import { encodeExt4 } from "../formats/ext4.ts";
 import type { FileTree, ReadContent } from "../formats/filetree.ts";
 import type { ImagePiece } from "../formats/sparse-write.ts";
 import { LEAST_EXTENT } from "../store/extents-writer.ts";
+import { freeRoom } from "./free-room.ts";
 
 /** ext4 can be written to and has a journal; EROFS can not. */
 export type VolumeFormat = "ext4" | "erofs";
@@ -34,9 +35,6 @@ export function layOutVolume(tree: FileTree, { fs, seed, size, ...options }: Vol
   const volume =
     fs === "erofs"
       ? encodeErofs(tree, own)
-      : encodeExt4(tree, { ...own, journal: true, ...(size === undefined ? { free: quarterOf(tree) } : { size }) });
+      : encodeExt4(tree, { ...own, journal: true, ...(size === undefined ? { free: freeRoom(tree) } : { size }) });
   return { size: volume.size, pieces: () => volume.pieces(LEAST_EXTENT) };
 }
-
-const quarterOf = (tree: FileTree): number =>
-  Math.ceil(tree.reduce((sum, entry) => sum + (entry.type === "file" ? entry.content.size : 0), 0) / 4);

@@ -71,8 +71,7 @@ export interface ConfigScriptOptions {
 export function configScript({ toolchain, base, patches: names }: ConfigScriptOptions): string {
   const make = `make -C ${WORK}/src O=$PWD/out --no-print-directory ${toolchain.make.join(" ")}`;
   return `${prepare(toolchain)}${unpack()}${patches(names)}step configuring
-${toolchain.rust ? rustAvailable(make) : ""}${startFrom(base, make)}${make} olddefconfig >&2
-cp out/.config outputs/config
+${toolchain.rust ? rustAvailable(make) : ""}${configure(base, make)}cp out/.config outputs/config
 find ${WORK}/src -name '*Kconfig*' -type f -exec sed -nE 's/^[[:space:]]*(menu)?config[[:space:]]+([A-Za-z0-9_]+).*/\\2/p' {} + | sort -u >outputs/symbols
 `;
 }
@@ -82,10 +81,10 @@ find ${WORK}/src -name '*Kconfig*' -type f -exec sed -nE 's/^[[:space:]]*(menu)?
  * bring others that have a default of their own; given at once as what all-no leaves on (kernel Documentation/kbuild/kconfig.rst,
  * KCONFIG_ALLCONFIG), they do not.
  */
-const startFrom = (base: string, make: string): string =>
+const configure = (base: string, make: string): string =>
   base === "allnoconfig"
     ? `KCONFIG_ALLCONFIG=$PWD/inputs/fragment ${make} allnoconfig >&2\n`
-    : `${base === "file" ? "cp inputs/base out/.config" : `${make} ${base} >&2`}\ncat inputs/fragment >>out/.config\n`;
+    : `${base === "file" ? "cp inputs/base out/.config" : `${make} ${base} >&2`}\ncat inputs/fragment >>out/.config\n${make} olddefconfig >&2\n`;
 
 /** Kconfig turns Rust off without a word where it cannot be had; this target of kbuild says why (scripts/rust_is_available.sh). */
 const rustAvailable = (make: string): string =>
