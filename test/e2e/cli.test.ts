@@ -292,3 +292,8 @@ images: { slow: { kind: cpio } }
     expect(stdout).toMatch(/^tree {2}.*\n0\n$/);
   });
 });
+
+test("works where Node compiles nothing", async () => {
+  const result = await runCli(["build"], { cwd: dir, store, env: { NODE_OPTIONS: "--jitless" } });
+  expect(result).toMatchObject({ exit: 0, stderr: expect.stringContaining(" 0 stages ran") });
+});
