@@ -4,7 +4,6 @@ import path from "node:path";
 import { BootwrightError } from "../base/errors.ts";
 import { readIfExists } from "../base/fs.ts";
 import { closeConnections } from "../base/http.ts";
-import { unoptimized } from "../base/optimization.ts";
 import { ownFile } from "../base/own-package.ts";
 import { Library } from "../catalog/library.ts";
 import { loadConfig } from "../config/load.ts";
@@ -74,7 +73,7 @@ export function planProject(
     throw new BootwrightError("CONFIG_INVALID", "the config has no images", {
       hint: 'add one: images: { hello: { kind: "uki" } }',
     });
-  return { images: unoptimized(() => names.map((name) => planImage(ctx, name))), ctx, lock: known };
+  return { images: names.map((name) => planImage(ctx, name)), ctx, lock: known };
 }
 
 /** Plans, and pins what the lock lacks (LOCK_FROZEN, OFFLINE where that is forbidden). */
