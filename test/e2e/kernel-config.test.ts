@@ -1,5 +1,7 @@
 /** Configs of kernels from source, resolved by the kernel's own Kconfig in the sandbox; nothing is compiled. */
 import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { runPlanned } from "../../src/api/build.ts";
 import { planPinnedWith } from "../../src/api/project.ts";
@@ -46,7 +48,6 @@ images: { unused: { kind: cpio } }
 }
 
 describe("every built-in fragment takes, on what it is meant for", { timeout: 600_000 }, () => {
-  // Of the others, an example builds "microvm" of 6.12.
   const sampled = [
     ["microvm", "aarch64", "allnoconfig", "6.12"],
     ["efi-installer, virtio, debug", "x86_64", "allnoconfig", "6.1"],
@@ -71,6 +72,13 @@ describe("every built-in fragment takes, on what it is meant for", { timeout: 60
       if (fragment === "microvm") expect(result.has("NET_VENDOR_INTEL")).toBe(base === "tinyconfig");
     },
   );
+});
+
+test("what the generic kernel's example asks for takes", { timeout: 600_000 }, async () => {
+  const file = path.join(import.meta.dirname, "../../examples/generic-kernel/kernel/generic.config");
+  const files = { "generic.config": fs.readFileSync(file, "utf8") };
+  const result = await configOf({ config: "{ base: allnoconfig, fragments: [microvm, ./generic.config] }", files });
+  for (const option of ["PVH", "VIRTIO_MMIO", "EXT4_FS", "SQUASHFS"]) expect(result.get(option), option).toBe("y");
 });
 
 test("a build that fails ends with the command that failed, and what the compiler said", {
