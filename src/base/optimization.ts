@@ -1,6 +1,6 @@
 /**
  * V8 compiles hot code anew while it runs, on other threads. Where a command is over in a moment that is work for nothing:
- * it was a sixth of the processor time of a build with nothing to do. What is asked here is how often a function runs before
+ * it was up to a sixth of the processor time of a build with nothing to do. What is set here is how often a function runs before
  * it counts as hot: switching the compilers off and on again instead would crash where they were off (`node --jitless`).
  */
 import { setFlagsFromString } from "node:v8";
